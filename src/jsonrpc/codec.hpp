@@ -31,7 +31,8 @@ using Decoded = std::variant<Message, Malformed, Batch>;
 
 // Unknown members are ignored, a member of a wrong type is not. An object with "result" or "error" is a response.
 Decoded decode(std::string_view text, const Limits& limits = {});
-Item decode(json::value&& v);
+// The same for JSON that was parsed elsewhere.
+Item classify(json::value&& v);
 
 // One line without a line feed. Errors without an id are written with "id":null, as the specification asks.
 std::string encode(const Message& message);

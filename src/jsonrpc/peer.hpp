@@ -58,8 +58,12 @@ public:
     std::optional<std::string> answer(const RequestId& id, const json::object& result);
     std::optional<std::string> answer_text(const RequestId& id, std::string_view result_text);
     std::optional<std::string> fail(const RequestId& id, const RpcError& error);
-    // They no longer want it: no answer will be written. False when it is not being worked on.
-    bool drop(const RequestId& id);
+    // They no longer want it: it will not be answered. The text is that of its batch, if it was the last one open.
+    struct Dropped {
+        bool was_known = false;
+        std::optional<std::string> text;
+    };
+    Dropped drop(const RequestId& id);
     std::size_t incoming() const { return incoming_.size(); }
 
 private:
