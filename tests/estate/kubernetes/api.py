@@ -296,7 +296,7 @@ class KubernetesApi:
             wish = {**copy.deepcopy(before)}
             wish["spec"]["replicas"] = replicas
         elif target.sub == "status":
-            wish = {**before, "status": wish.get("status")}
+            wish = {**copy.deepcopy(before), "status": wish.get("status")}
         elif "status" in resource.subresources and "status" in before:
             wish["status"] = before["status"]
         meta = wish.setdefault("metadata", {})
