@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .clock import Clock
+from .clock import Clock, stamp
 from .github import timeline
 from .github.model import Hub
 from .kubernetes.controllers import Controllers
@@ -58,9 +58,18 @@ class World:
                 self._act(action)
             self.kubelet.step(self.time)
         self.time = max(self.time, target)
-        if self.time - self._swept > 30:
+        if self.time - self._swept > 60:
             self._swept = self.time
             forget_old(self.store, self.time)
+            self._beat()
+
+    def _beat(self) -> None:
+        """The nodes say that they live, so that nobody takes an old heartbeat for a dead node."""
+        now = stamp(self.time)
+        for node in self.store.each("nodes"):
+            self.store.edit("nodes", node, lambda found: [entry.update(lastHeartbeatTime=now) for entry in found["status"]["conditions"]])
+        for lease in self.store.each("leases"):
+            self.store.edit("leases", lease, lambda found: found["spec"].update(renewTime=now[:-1] + ".000000Z"))
 
     def roll(self, namespace: str, name: str, image: str, annotations: dict[str, str], cause: str, version: str) -> None:
         """What a deploy job does to the cluster: a new image, and the marks that tell where it comes from."""

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from ..faults import Fault
 from ..web import Request, Response
-from . import discovery, logs, patches, selectors, tables
+from . import discovery, logs, patches, protobuf, selectors, tables
 from .access import User, review_access, review_self, user_of
 from .resources import Resource, find
 from .status import ApiError, conflict, expired, forbidden, status_object
@@ -123,7 +123,7 @@ class KubernetesApi:
         if verb not in target.resource.verbs:
             raise ApiError(405, "the server does not allow this method on the requested resource", "MethodNotAllowed")
         if target.resource.plural.startswith("selfsubject"):
-            reviewed = review_access(user, request.json()) if "access" in target.resource.plural else review_self(user)
+            reviewed = review_access(user, protobuf.access_review(request.body) if request.body.startswith(protobuf.MAGIC) else request.json()) if "access" in target.resource.plural else review_self(user)
             return Response.of(reviewed, 201)
         with self._world.lock:
             self._world.settle()
