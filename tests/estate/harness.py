@@ -9,6 +9,7 @@ import json
 import os
 import select
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -99,6 +100,15 @@ class Estate:
         code, found, got = call(self.ready["github"] + path, method, body, {"Authorization": f"Bearer {self.github_token}", **named})
         return code, found, got
 
+    def kube(self, path: str, method: str = "GET", body: Any = None, token: str | None = None, timeout: float = 30,
+             **headers: str) -> tuple[int, Any, Any]:
+        """A call of the Kubernetes API as its administrator, or with another token."""
+        if token is None:
+            token = json.loads(Path(self.kubeconfig).read_text())["users"][0]["user"]["token"]
+        named = {"Authorization": f"Bearer {token}", **{key.replace("_", "-"): value for key, value in headers.items()}}
+        trust = ssl.create_default_context(cafile=self.ca)
+        return call(self.kubernetes + path, method, body, named, trust, timeout)
+
     def kubectl(self, *arguments: str, config: str = "kubeconfig", check: bool = True, stdin: str | None = None,
                 timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Runs the real kubectl, with a cache of its own. Skips when there is none."""
@@ -114,12 +124,13 @@ class Estate:
         return done
 
 
-def call(url: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any, Any]:
+def call(url: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None,
+         trust: ssl.SSLContext | None = None, timeout: float = 30) -> tuple[int, Any, Any]:
     """One HTTP request; an error status is an answer, not an exception."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=timeout, context=trust) as answer:
             code, raw, got = answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as problem:
         with problem:

@@ -34,7 +34,7 @@ class World:
         self.scenario = ""
         self.stopping = False
         self._path, self._saved = folder / "state.json", (-1, -1)
-        self._swept = self.time
+        self._swept = float("-inf")
 
     def _changed(self) -> None:
         self.lock.notify_all()

@@ -87,10 +87,9 @@ def repo_one(call: Call, owner: str, name: str) -> Any:
 @route("GET", "/repos/{owner}/{name}/commits")
 def commits(call: Call, owner: str, name: str) -> Any:
     repo, query = _repo(call, owner, name), call.request.query
-    found = repo["commits"]
-    if query.get("sha"):
-        start = _commit(repo, query["sha"])
-        found = [entry for entry in found if entry["at"] <= start["at"]]
+    start = _commit(repo, query.get("sha") or repo["default_branch"])
+    line = {repo["default_branch"], start["branch"]}
+    found = [entry for entry in repo["commits"] if entry["branch"] in line and entry["at"] <= start["at"]]
     if query.get("author"):
         found = [entry for entry in found if entry["author"] == query["author"]]
     if query.get("path"):
@@ -308,6 +307,7 @@ def runs(call: Call, owner: str, name: str, workflow: str = "") -> Any:
     if query.get("created"):
         test = _created_test(query["created"].replace(" ", "+"))
         found = [entry for entry in found if test(entry["created"])]
+    found = sorted(found, key=lambda entry: entry["created"], reverse=True)
     return {"total_count": len(found), "workflow_runs": [call.views.run(repo, entry) for entry in call.page(found)]}
 
 
