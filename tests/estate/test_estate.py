@@ -92,8 +92,8 @@ def test_journal_tells_of_an_answer_that_was_lost(estate):
 
 def test_faults(estate):
     shop = estate()
-    for kind, code, reason in (("expired_token", 401, "Unauthorized"), ("forbidden", 403, "Forbidden"), ("rate_limit", 429, "TooManyRequests"),
-                               ("status", 503, "ServiceUnavailable")):
+    for kind, code, reason in (("expired_token", 401, "Unauthorized"), ("forbidden", 403, "Forbidden"),
+                               ("rate_limit", 429, "TooManyRequests"), ("status", 503, "ServiceUnavailable")):
         shop.fault(kind, count=1, service="kubernetes", path_regex="/deployments")
         assert shop.kube("/api/v1/nodes")[0] == 200
         got, status, _ = shop.kube(DEPLOYS)

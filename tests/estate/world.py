@@ -33,7 +33,7 @@ class World:
         self.agenda: list[Action] = []
         self.scenario = ""
         self.stopping = False
-        self._path, self._saved = folder / "state.json", (-1, -1)
+        self._path, self._saved, self._hub_text = folder / "state.json", (-1, -1), ""
         self._swept = float("-inf")
 
     def _changed(self) -> None:
@@ -103,10 +103,12 @@ class World:
         mark = (self.store.revision, self.hub.version)
         if mark == self._saved and not force:
             return
-        kept = {"scenario": self.scenario, "time": self.time, "clock": self.clock.dump(), "store": self.store.dump(),
-                "images": self.kubelet.images.dump(), "memos": self.kubelet.memos, "agenda": self.agenda, "hub": self.hub.data}
+        kept = {"scenario": self.scenario, "time": self.time, "clock": self.clock.dump(), "images": self.kubelet.images.dump(),
+                "memos": self.kubelet.memos, "agenda": self.agenda}
+        if self._saved[1] != self.hub.version or force:
+            self._hub_text = json.dumps(self.hub.data)
         draft = self._path.with_suffix(".tmp")
-        draft.write_text(json.dumps(kept), encoding="utf-8")
+        draft.write_text(f'{json.dumps(kept)[:-1]}, "hub": {self._hub_text}, "store": {self.store.dump()}}}', encoding="utf-8")
         os.replace(draft, self._path)
         self._saved = mark
 

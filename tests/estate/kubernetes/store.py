@@ -7,6 +7,7 @@ one keeps a true snapshot.
 from __future__ import annotations
 
 import copy
+import json
 import uuid
 from collections import deque
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ Object = dict[str, Any]
 HISTORY = 20_000
 _WITH_GENERATION = {"deployments", "replicasets", "statefulsets", "daemonsets", "ingresses", "poddisruptionbudgets", "jobs",
                     "cronjobs"}
+
+_NO_WORKLOAD = {"events", "configmaps", "secrets", "leases"}  # no controller looks at them
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Store:
         self.workload_revision = 0
         self.history: deque[Change] = deque(maxlen=HISTORY)
         self.oldest = self.revision
+        self._texts: dict[str, str] = {}
         self.on_change: Callable[[], None] = lambda: None
 
     def list(self, plural: str, namespace: str = "") -> list[Object]:
@@ -151,15 +155,25 @@ class Store:
 
     def _note(self, plural: str, kind: str, after: Object, before: Object | None) -> None:
         self.revision += 1
-        if plural != "events":
+        if plural not in _NO_WORKLOAD:
             self.workload_revision += 1
         after["metadata"]["resourceVersion"] = str(self.revision)
         self.history.append(Change(self.revision, kind, plural, after, before))
         self.on_change()
 
-    def dump(self) -> dict[str, Any]:
-        """What is kept across a restart. The history is not: old watches get 410 and list again, as after a real restart."""
-        return {"revision": self.revision, "objects": {plural: list(kept.values()) for plural, kept in self.objects.items()}}
+    def dump(self) -> str:
+        """What is kept across a restart, as JSON. The history is not: old watches get 410 and list again, as after a real restart.
+        Each object's text is made once for each of its versions, so that writing the state costs little."""
+        fresh: dict[str, str] = {}
+        parts = []
+        for plural, kept in self.objects.items():
+            for entry in kept.values():
+                key = f"{plural} {entry['metadata']['resourceVersion']}"
+                fresh[key] = self._texts.get(key) or json.dumps(entry)
+            parts.append(f"{json.dumps(plural)}: [" + ", ".join(
+                fresh[f"{plural} {entry['metadata']['resourceVersion']}"] for entry in kept.values()) + "]")
+        self._texts = fresh
+        return f'{{"revision": {self.revision}, "objects": {{{", ".join(parts)}}}}}'
 
     def load(self, kept: dict[str, Any]) -> None:
         """The counterpart of dump()."""
