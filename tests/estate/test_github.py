@@ -94,6 +94,23 @@ def test_rerun_of_the_last_good_deploy_rolls_back(estate):
     _, deployment, _ = shop.kube("/apis/apps/v1/namespaces/shop/deployments/checkout")
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "shop/checkout:v1.4.1"
     assert deployment["status"]["availableReplicas"] == 3
+    newest = shop.hub(f"{SHOP}/deployments")[1][0]
+    assert newest["sha"] == good["head_sha"] and newest["payload"]["image"] == "shop/checkout:v1.4.1"
+
+
+def test_a_cancelled_deploy_deploys_nothing(estate):
+    shop = estate()
+    shop.freeze()
+    made = shop.tell("POST", "/deploy", {"name": "web", "image": "shop/web:v2.13.0", "in_seconds": 300})
+    path = f"{SHOP}/actions/runs/{made['run_id']}"
+    shop.advance(30)
+    assert shop.hub(path)[1]["status"] == "in_progress"
+    assert shop.hub(path + "/cancel", "POST")[0] == 202
+    shop.advance(600)
+    assert shop.hub(path)[1]["conclusion"] == "cancelled"
+    _, web, _ = shop.kube("/apis/apps/v1/namespaces/shop/deployments/web")
+    assert web["spec"]["template"]["spec"]["containers"][0]["image"] == "shop/web:v2.12.0"
+    assert all(entry["sha"] != made["sha"] for entry in shop.hub(f"{SHOP}/deployments")[1])
 
 
 def test_pages_and_filters(estate):

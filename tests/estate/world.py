@@ -10,7 +10,7 @@ from typing import Any
 
 from .clock import Clock, stamp
 from .github import timeline
-from .github.model import Hub
+from .github.model import Hub, Record
 from .kubernetes.controllers import Controllers
 from .kubernetes.events import forget_old
 from .kubernetes.images import Images
@@ -84,14 +84,24 @@ class World:
             entry["metadata"]["annotations"] = {**entry["metadata"].get("annotations", {}), "kubernetes.io/change-cause": cause}
         self.store.edit("deployments", found, change)
 
-    def plan_rollout(self, run: dict[str, Any], attempt: dict[str, Any]) -> None:
-        """Puts what a deploy run does to the cluster at its end on the agenda, if it will succeed."""
-        if run["deploys"] and timeline.succeeds(run, attempt):
-            self.agenda.append({"at": timeline.end_of(run, attempt), "do": "roll", "run": run["id"], "with": run["deploys"]})
+    def plan_rollout(self, repo: Record, run: Record, attempt: Record) -> None:
+        """What a deploy run will do if it succeeds: a GitHub deployment, and at its end the new image in the cluster."""
+        if not run["deploys"] or not timeline.succeeds(run, attempt):
+            return
+        end, image = timeline.end_of(run, attempt), run["deploys"]["image"]
+        self.agenda.append({"at": end, "do": "roll", "run": run["id"], "with": run["deploys"]})
+        commit = next(entry for entry in repo["commits"] if entry["sha"] == run["sha"])
+        self.hub.add_deployment(repo, commit, "production", "github-actions[bot]", end - 15, [
+            ("in_progress", end - 14, f"rolling out {image}"), ("success", end - 1, f"{image} rolled out")], run,
+            {"image": image, "namespace": run["deploys"]["namespace"], "deployment": run["deploys"]["name"]})
 
-    def forget_rollout(self, run: dict[str, Any]) -> None:
-        """A cancelled run deploys nothing."""
+    def forget_rollout(self, repo: Record, run: Record) -> None:
+        """A cancelled run deploys nothing more."""
         self.agenda = [entry for entry in self.agenda if entry.get("run") != run["id"]]
+        for deployment in [entry for entry in repo["deployments"] if entry["run"] == run["id"]]:
+            deployment["statuses"] = [entry for entry in deployment["statuses"] if entry["at"] <= self.time]
+            if deployment["created"] > self.time:
+                repo["deployments"].remove(deployment)
         self.hub.version += 1
 
     def _act(self, action: Action) -> None:
@@ -122,6 +132,7 @@ class World:
         self.store.load(kept["store"])
         self.kubelet.images, self.kubelet.memos = Images.load(kept["images"]), kept["memos"]
         self.hub.data = kept["hub"]
+        self._swept = self.time
         return True
 
     def run_in_background(self) -> None:

@@ -161,13 +161,14 @@ def run_log_archive(call: Call, owner: str, name: str, run: str) -> Any:
 
 
 def _rerun(call: Call, owner: str, name: str, run: str, only_failed: bool) -> Any:
-    found = by(repo_of(call, owner, name)["runs"], "id", run)
+    repo = repo_of(call, owner, name)
+    found = by(repo["runs"], "id", run)
     status, conclusion, _ = timeline.state(found, call.now)
     if status != "completed":
         raise GitHubError(403, "This workflow is already running", "https://docs.github.com/rest/actions/workflow-runs#re-run-a-workflow")
     if only_failed and conclusion == "success":
         raise GitHubError(403, "The workflow run containing this job has no failed jobs to re-run")
-    call.world.plan_rollout(found, call.hub.rerun(found, only_failed, call.now, call.login))
+    call.world.plan_rollout(repo, found, call.hub.rerun(found, only_failed, call.now, call.login))
     return Response.of({}, 201)
 
 
@@ -183,10 +184,11 @@ def rerun_failed(call: Call, owner: str, name: str, run: str) -> Any:
 
 @route("POST", "/repos/{owner}/{name}/actions/runs/{run}/cancel")
 def cancel(call: Call, owner: str, name: str, run: str) -> Any:
-    found = by(repo_of(call, owner, name)["runs"], "id", run)
+    repo = repo_of(call, owner, name)
+    found = by(repo["runs"], "id", run)
     if timeline.state(found, call.now)[0] == "completed":
         raise GitHubError(409, "Cannot cancel a workflow run that is completed.",
                           "https://docs.github.com/rest/actions/workflow-runs#cancel-a-workflow-run")
     found["attempts"][-1]["cancelled"] = call.now
-    call.world.forget_rollout(found)
+    call.world.forget_rollout(repo, found)
     return Response.of({}, 202)

@@ -19,8 +19,9 @@ def environments(call: Call, owner: str, name: str) -> Any:
 @route("GET", "/repos/{owner}/{name}/deployments")
 def deployments(call: Call, owner: str, name: str) -> Any:
     repo, query = repo_of(call, owner, name), call.request.query
-    found = [entry for entry in repo["deployments"] if all(not query.get(key) or entry[key] == query[key]
-                                                           for key in ("environment", "sha", "ref"))]
+    found = [entry for entry in repo["deployments"] if entry["created"] <= call.now
+             and all(not query.get(key) or entry[key] == query[key] for key in ("environment", "sha", "ref"))]
+    found.sort(key=lambda entry: entry["created"], reverse=True)
     return [call.views.deployment(repo, entry) for entry in call.page(found)]
 
 

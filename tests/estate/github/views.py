@@ -134,7 +134,8 @@ class Views:
                 "url": f"{base}/actions/jobs/{job['id']}", "html_url": f"{self.html(repo)}/actions/runs/{run['id']}/job/{job['id']}",
                 "status": job["status"], "conclusion": job["conclusion"], "created_at": _time(attempt["started"]),
                 "started_at": _time(job["started"] or attempt["started"]),
-                "completed_at": _time(job["ended"]) if job["conclusion"] else None, "name": job["name"], "check_run_url": f"{base}/check-runs/{job['id']}", "labels": ["ubuntu-latest"], "runner_id": 4,
+                "completed_at": _time(job["ended"]) if job["conclusion"] else None, "name": job["name"],
+                "check_run_url": f"{base}/check-runs/{job['id']}", "labels": ["ubuntu-latest"], "runner_id": 4,
                 "runner_name": "GitHub Actions 4", "runner_group_id": 2, "runner_group_name": "GitHub Actions",
                 "steps": [{"name": entry["name"], "status": entry["status"], "conclusion": entry["conclusion"], "number": entry["number"],
                            "started_at": _time(entry["started"]), "completed_at": _time(entry["ended"])} for entry in job["steps"]]}
@@ -157,7 +158,7 @@ class Views:
     def deployment(self, repo: Record, found: Record) -> Record:
         """A deployment."""
         url = f"{self.base(repo)}/deployments/{found['id']}"
-        updated = max((entry["at"] for entry in found["statuses"]), default=found["created"])
+        updated = max((entry["at"] for entry in found["statuses"] if entry["at"] <= self._now), default=found["created"])
         return {"url": url, "id": found["id"], "node_id": f"DE_{found['id']}", "sha": found["sha"], "ref": found["ref"], "task": "deploy",
                 "payload": found["payload"], "original_environment": found["environment"], "environment": found["environment"],
                 "description": None, "creator": self.user(found["creator"]), "created_at": _time(found["created"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any, Callable
 
@@ -13,7 +12,7 @@ from .access import User, review_access, review_self, user_of
 from .paths import Target, make_token, parse_path, read_token
 from .resources import Resource
 from .status import ApiError, conflict, forbidden, status_object
-from .store import Object
+from .store import Object, clone
 from .validation import check, prepare
 from .watch import Watch
 
@@ -262,16 +261,16 @@ class KubernetesApi:
 
     def _write(self, request: Request, target: Target, before: Object, wish: Object) -> Response:
         """Puts `wish` in the place of `before`: subresources touch only their part, the main path never the status."""
-        wish, resource = copy.deepcopy(wish), target.resource
+        wish, resource = clone(wish), target.resource
         asked_version = wish.get("metadata", {}).get("resourceVersion")
         if asked_version and asked_version != before["metadata"]["resourceVersion"]:
             raise conflict(resource, target.name)
         if target.sub == "scale":
             replicas = wish.get("spec", {}).get("replicas", 0)
-            wish = {**copy.deepcopy(before)}
+            wish = {**clone(before)}
             wish["spec"]["replicas"] = replicas
         elif target.sub == "status":
-            wish = {**copy.deepcopy(before), "status": wish.get("status")}
+            wish = {**clone(before), "status": wish.get("status")}
         elif "status" in resource.subresources and "status" in before:
             wish["status"] = before["status"]
         meta = wish.setdefault("metadata", {})
