@@ -21,6 +21,9 @@ private:
         std::string line = path.empty() ? text : "at " + path + ": " + text;
         if (std::find(faults_.begin(), faults_.end(), line) == faults_.end()) faults_.push_back(std::move(line));
     }
+    void check_non_null(const Schema& schema, const json::value& value, const std::string& path);
+    void check_alternatives(const Schema& schema, const json::value& value, const std::string& path);
+    void check_value(const Schema& schema, const json::value& value, const std::string& path);
     void check_object(const Schema& schema, const json::object& object, const std::string& path);
     void check_array(const Schema& schema, const json::array& array, const std::string& path);
     void check_text(const Schema& schema, std::string_view text, const std::string& path);
@@ -63,11 +66,42 @@ std::string_view name_of(Schema::Type type) {
 }
 
 void Checker::check(const Schema& schema, const json::value& value, const std::string& path) {
-    if (schema.nullable && value.is_null()) return;
-    if (!has_type(schema.type, value)) {
-        fault(path, schema.nullable ? fmt::format("must be either {} or null", name_of(schema.type)) : fmt::format("must be {}", name_of(schema.type)));
-        return;
+    const std::size_t before = faults_.size();
+    check_non_null(schema, value, path);
+    if (faults_.size() == before || schema.null != Schema::Null::any_of) return;
+    fault(path, "must be null");
+    fault(path, "must match a schema in anyOf");
+}
+
+void Checker::check_alternatives(const Schema& schema, const json::value& value, const std::string& path) {
+    std::vector<std::string> all = std::move(faults_);
+    for (const Schema& alternative : schema.alternatives) {
+        faults_.clear();
+        check(alternative, value, path);
+        if (faults_.empty()) {
+            faults_ = std::move(all);
+            return;
+        }
+        for (auto& line : faults_) {
+            if (std::find(all.begin(), all.end(), line) == all.end()) all.push_back(std::move(line));
+        }
     }
+    faults_ = std::move(all);
+    fault(path, "must match a schema in anyOf");
+}
+
+void Checker::check_non_null(const Schema& schema, const json::value& value, const std::string& path) {
+    if (schema.null != Schema::Null::refused && value.is_null()) return;
+    if (!schema.alternatives.empty()) return check_alternatives(schema, value, path);
+    if (!has_type(schema.type, value)) {
+        const bool either = schema.null == Schema::Null::either;
+        fault(path, either ? fmt::format("must be either {} or null", name_of(schema.type)) : fmt::format("must be {}", name_of(schema.type)));
+    } else {
+        check_value(schema, value, path);
+    }
+}
+
+void Checker::check_value(const Schema& schema, const json::value& value, const std::string& path) {
     if (!schema.allowed.empty()) check_words(schema, value, path);
     if (schema.type == Schema::Type::object) check_object(schema, value.get_object(), path);
     if (schema.type == Schema::Type::array) check_array(schema, value.get_array(), path);

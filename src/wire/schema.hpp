@@ -21,20 +21,24 @@ struct Field;
 struct Schema {
     enum class Type : std::uint8_t { any, string, integer, number, boolean, object, array };
     enum class Words : std::uint8_t { none, allowed, constant, any_of };  // how a value outside `allowed` is worded
+    enum class Null : std::uint8_t { refused, either, any_of };           // whether null will do, and how its absence is worded
 
     Type type = Type::any;
-    bool nullable = false;
+    Null null = Null::refused;
     bool open = false;    // object: properties that are not listed are let through
     bool unique = false;  // array
     Words words = Words::none;
     std::span<const std::string_view> allowed = {};  // string: nothing else
+    std::span<const Schema> alternatives = {};       // one of these, whatever else is said here
     std::span<const Field> fields = {};              // object
     const Schema* items = nullptr;                   // array items; values of an object that is a map
     std::int64_t min = std::numeric_limits<std::int64_t>::min();  // of an integer; length of a string or an array
     std::int64_t max = std::numeric_limits<std::int64_t>::max();
 
-    constexpr Schema or_null() const;
+    constexpr Schema or_null() const;      // anyOf: [this, null]
+    constexpr Schema either_null() const;  // type: [this, "null"]
     constexpr Schema and_more() const;
+    constexpr Schema distinct() const;
 };
 
 enum class Need : bool { optional, required };
@@ -66,6 +70,7 @@ constexpr Schema union_of(std::span<const std::string_view> words) {
 constexpr Schema constant(std::span<const std::string_view, 1> word) {
     return {.type = Schema::Type::string, .words = Schema::Words::constant, .allowed = word};
 }
+constexpr Schema any_of(std::span<const Schema> alternatives) { return {.alternatives = alternatives}; }
 constexpr Schema object(std::span<const Field> fields) { return {.type = Schema::Type::object, .fields = fields}; }
 constexpr Schema map_of(const Schema& values) { return {.type = Schema::Type::object, .items = &values}; }
 constexpr Schema array(const Schema& items, std::int64_t min = 0, std::int64_t max = kNoLimit) {
@@ -73,7 +78,17 @@ constexpr Schema array(const Schema& items, std::int64_t min = 0, std::int64_t m
 }
 constexpr Schema Schema::or_null() const {
     Schema copy = *this;
-    copy.nullable = true;
+    copy.null = Null::any_of;
+    return copy;
+}
+constexpr Schema Schema::either_null() const {
+    Schema copy = *this;
+    copy.null = Null::either;
+    return copy;
+}
+constexpr Schema Schema::distinct() const {
+    Schema copy = *this;
+    copy.unique = true;
     return copy;
 }
 constexpr Schema Schema::and_more() const {
