@@ -22,7 +22,7 @@ namespace pincer::wire {
 struct ClientOptions {
     io::Url url;
     ConnectParams connect;               // without auth and device: those are filled in
-    Secret token;                        // shared token; when empty the device's own token is used
+    Secret token;                        // shared token; when there is no credential the device's own token is used
     Secret password;
     DeviceIdentity* device = nullptr;    // outlives the client; null: connect without a device
     io::EgressPolicy egress;             // what may be dialled
