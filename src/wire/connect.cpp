@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 8> kClientModes = {"webchat", "cli", "ui"
 constexpr Schema kWord = string(1);
 constexpr Schema kFlag = boolean();
 constexpr Field kClientFields[] = {
-    {"id", one_of(kClientIds), Need::required},
+    {"id", untyped_one_of(kClientIds), Need::required},
     {"displayName", string(1)},
     {"version", string(1), Need::required},
     {"buildId", string(1, 96)},
@@ -28,7 +28,7 @@ constexpr Field kClientFields[] = {
     {"deviceFamily", string(1)},
     {"modelIdentifier", string(1)},
     {"timeZone", string(1, 64)},
-    {"mode", one_of(kClientModes), Need::required},
+    {"mode", untyped_one_of(kClientModes), Need::required},
     {"instanceId", string(1)},
 };
 constexpr Field kDeviceFields[] = {
@@ -238,7 +238,7 @@ json::object HelloOk::to_json() const {
     for (const Method& method : methods()) {
         if (method.advertised) offered.emplace_back(method.name);
     }
-    json::object auth{{"method", auth_method}, {"role", role}, {"scopes", to_array(scopes)}};
+    json::object auth{{"role", role}, {"scopes", to_array(scopes)}};
     if (!device_token.empty()) {
         auth["deviceToken"] = device_token.reveal();
         auth["issuedAtMs"] = issued_at_ms;

@@ -93,7 +93,6 @@ struct HelloOk {
     std::string boot_id;
     std::string conn_id;
     json::object snapshot;  // presence[], health{}, stateVersion{}, uptimeMs; more keys as published
-    std::string auth_method;  // "token", "password", "device-token", "none"
     std::string role = "operator";
     std::vector<std::string> scopes;
     Secret device_token;      // empty: none is issued

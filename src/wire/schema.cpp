@@ -8,7 +8,7 @@
 namespace pincer::wire {
 namespace {
 
-constexpr std::size_t kMaxFaults = 32;
+constexpr std::size_t kMaxFaults = 8;  // counted before equal ones are folded, as the protocol's checker does
 
 class Checker {
 public:
@@ -17,7 +17,7 @@ public:
 
 private:
     void fault(const std::string& path, const std::string& text) {
-        if (faults_.size() >= kMaxFaults) return;
+        if (found_++ >= kMaxFaults) return;
         std::string line = path.empty() ? text : "at " + path + ": " + text;
         if (std::find(faults_.begin(), faults_.end(), line) == faults_.end()) faults_.push_back(std::move(line));
     }
@@ -30,7 +30,10 @@ private:
     void check_number(const Schema& schema, double number, const std::string& path);
     void check_words(const Schema& schema, const json::value& value, const std::string& path);
 
+    bool is_full() const { return found_ >= kMaxFaults; }
+
     std::vector<std::string> faults_;
+    std::size_t found_ = 0;
 };
 
 bool is_whole(const json::value& value) {
@@ -66,36 +69,37 @@ std::string_view name_of(Schema::Type type) {
 }
 
 void Checker::check(const Schema& schema, const json::value& value, const std::string& path) {
-    const std::size_t before = faults_.size();
+    const std::size_t before = found_;
     check_non_null(schema, value, path);
-    if (faults_.size() == before || schema.null != Schema::Null::any_of) return;
+    if (found_ == before || schema.null != Schema::Null::any_of || !schema.alternatives.empty()) return;
     fault(path, "must be null");
     fault(path, "must match a schema in anyOf");
 }
 
 void Checker::check_alternatives(const Schema& schema, const json::value& value, const std::string& path) {
-    std::vector<std::string> all = std::move(faults_);
+    const std::size_t before = found_;
+    const std::vector<std::string> kept = faults_;
     for (const Schema& alternative : schema.alternatives) {
-        faults_.clear();
+        const std::size_t so_far = found_;
         check(alternative, value, path);
-        if (faults_.empty()) {
-            faults_ = std::move(all);
-            return;
-        }
-        for (auto& line : faults_) {
-            if (std::find(all.begin(), all.end(), line) == all.end()) all.push_back(std::move(line));
-        }
+        if (found_ != so_far) continue;
+        faults_ = kept;  // one fits: what the others lack does not matter
+        found_ = before;
+        return;
     }
-    faults_ = std::move(all);
+    if (schema.null == Schema::Null::any_of) fault(path, "must be null");
     fault(path, "must match a schema in anyOf");
 }
 
 void Checker::check_non_null(const Schema& schema, const json::value& value, const std::string& path) {
     if (schema.null != Schema::Null::refused && value.is_null()) return;
+    if (schema.words == Schema::Words::any_of) return check_words(schema, value, path);
     if (!schema.alternatives.empty()) return check_alternatives(schema, value, path);
     if (!has_type(schema.type, value)) {
         const bool either = schema.null == Schema::Null::either;
         fault(path, either ? fmt::format("must be either {} or null", name_of(schema.type)) : fmt::format("must be {}", name_of(schema.type)));
+        if (!schema.allowed.empty()) check_words(schema, value, path);
+        if (schema.type == Schema::Type::integer && value.is_number()) check_number(schema, value.to_number<double>(), path);
     } else {
         check_value(schema, value, path);
     }
@@ -113,8 +117,13 @@ void Checker::check_words(const Schema& schema, const json::value& value, const 
     const auto* text = value.if_string();
     if (text && std::find(schema.allowed.begin(), schema.allowed.end(), std::string_view(text->data(), text->size())) != schema.allowed.end()) return;
     if (schema.words == Schema::Words::allowed) fault(path, "must be equal to one of the allowed values");
-    if (schema.words == Schema::Words::constant || schema.words == Schema::Words::any_of) fault(path, "must be equal to constant");
-    if (schema.words == Schema::Words::any_of) fault(path, "must match a schema in anyOf");
+    if (schema.words == Schema::Words::constant) fault(path, "must be equal to constant");
+    if (schema.words != Schema::Words::any_of) return;
+    for (std::size_t i = 0; i < schema.allowed.size(); ++i) {  // each word is an alternative of its own
+        if (!text) fault(path, "must be string");
+        fault(path, "must be equal to constant");
+    }
+    fault(path, "must match a schema in anyOf");
 }
 
 void Checker::check_object(const Schema& schema, const json::object& object, const std::string& path) {
@@ -145,7 +154,7 @@ void Checker::check_object(const Schema& schema, const json::object& object, con
 void Checker::check_array(const Schema& schema, const json::array& array, const std::string& path) {
     const auto size = std::int64_t(array.size());
     if (schema.items) {
-        for (std::size_t i = 0; i < array.size() && faults_.size() < kMaxFaults; ++i) check(*schema.items, array[i], path + "/" + std::to_string(i));
+        for (std::size_t i = 0; i < array.size() && !is_full(); ++i) check(*schema.items, array[i], path + "/" + std::to_string(i));
     }
     if (size < schema.min) fault(path, fmt::format("must not have fewer than {} items", schema.min));
     if (size > schema.max) fault(path, fmt::format("must not have more than {} items", schema.max));

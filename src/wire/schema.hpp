@@ -60,13 +60,14 @@ constexpr Schema integer(std::int64_t min = 0, std::int64_t max = kNoLimit) {
 constexpr Schema string(std::int64_t min_length = 0, std::int64_t max_length = kNoLimit) {
     return {.type = Schema::Type::string, .min = min_length, .max = max_length};
 }
-// The protocol writes closed sets of words in three ways; each has its own sentence.
+// The protocol writes closed sets of words in four ways; each has its own sentence.
 constexpr Schema one_of(std::span<const std::string_view> words) {
     return {.type = Schema::Type::string, .words = Schema::Words::allowed, .allowed = words};
 }
 constexpr Schema union_of(std::span<const std::string_view> words) {
-    return {.type = Schema::Type::any, .words = Schema::Words::any_of, .allowed = words};
+    return {.type = Schema::Type::string, .words = Schema::Words::any_of, .allowed = words};
 }
+constexpr Schema untyped_one_of(std::span<const std::string_view> words) { return {.words = Schema::Words::allowed, .allowed = words}; }
 constexpr Schema constant(std::span<const std::string_view, 1> word) {
     return {.type = Schema::Type::string, .words = Schema::Words::constant, .allowed = word};
 }
@@ -97,7 +98,7 @@ constexpr Schema Schema::and_more() const {
     return copy;
 }
 
-// Every finding in the protocol's own words and order; empty when the value is right. Stops after 32.
+// Every finding in the protocol's own words and order; empty when the value is right. Stops after 8, as theirs does.
 std::vector<std::string> find_faults(const Schema& schema, const json::value& value);
 // The same as one Result: "invalid <what>: <fault>; <fault>", invalid_argument.
 Result<> check(const Schema& schema, const json::value& value, std::string_view what);

@@ -99,7 +99,7 @@ void ScriptedGateway::take_connect(const RequestFrame& frame) {
     }
     connects_.push_back(*params);
     greeted_ = true;
-    HelloOk hello{.server_version = "test", .boot_id = "boot-1", .conn_id = "conn-1", .auth_method = "token", .scopes = params->scopes};
+    HelloOk hello{.server_version = "test", .boot_id = "boot-1", .conn_id = "conn-1", .scopes = params->scopes};
     hello.snapshot = json::object{{"presence", json::array()}, {"health", json::object()}, {"stateVersion", json::object{{"presence", 0}, {"health", 0}}}, {"uptimeMs", 1}};
     if (issue_device_token && params->device) hello.device_token = Secret("device-token-1");
     hello.tick_interval_ms = tick_interval_ms;
