@@ -167,7 +167,17 @@ TEST_F(RunTest, budgets_end_a_run_that_goes_in_circles) {
     EXPECT_THAT(journal.messages.back().text, HasSubstr("has used its 2 tool calls"));
 }
 
-TEST_F(RunTest, working_time_ends_and_waiting_for_a_person_does_not_count) {
+TEST_F(RunTest, waiting_for_a_person_is_not_working_time) {
+    tools.add(change_tool("s__do"), text_result("ok"));
+    journal.on_gate = [&] { clock.advance(Millis(3'600'000)); };
+    model.then(call_reply("s__do", {})).then(text_reply("done"));
+    const auto outcome = run(request("q"));
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->end, RunEnd::finished);
+    EXPECT_EQ(tools.calls.size(), 1u);
+}
+
+TEST_F(RunTest, working_time_ends) {
     tools.add(read_tool("s__slow"), [&](const ToolCall&, const CallContext&) -> Result<ToolResult> {
         clock.advance(Millis(60'000));
         return text_result("A");

@@ -10,6 +10,7 @@ Task<Result<>> MemoryJournal::append(Message message) {
 
 Task<Result<Gate>> MemoryJournal::gate(ToolCall call, ToolSpec) {
     gated.push_back(std::move(call));
+    if (on_gate) on_gate();
     if (decision) PINCER_CO_CHECK(co_await decision->wait());
     co_return answer;
 }

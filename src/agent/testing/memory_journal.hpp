@@ -21,6 +21,7 @@ public:
     // What the gate answers; while `decision` is set, gate() waits for it first.
     Gate answer{.answer = GateAnswer::go, .grant = "grant-1", .explanation = {}};
     io::Event* decision = nullptr;
+    std::function<void()> on_gate;  // what happens while somebody decides
     // The write of this number (append and begin_call, counted from 1) and all later ones fail.
     int fail_from_write = 0;
 
