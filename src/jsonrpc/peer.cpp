@@ -45,7 +45,7 @@ Peer::Event Peer::take(Item&& item, const BatchRef& batch) {
     if (auto* bad = std::get_if<Malformed>(&item)) {
         if (!bad->answerable) return Ignored{bad->error.message};
         auto text = settle(batch, encode_error(bad->id, bad->error));
-        return text ? Event(Reply{std::move(*text)}) : Event(Ignored{bad->error.message});
+        return text ? Event(Reply{std::move(*text), bad->error.code, bad->id}) : Event(Ignored{bad->error.message});
     }
     auto& message = std::get<Message>(item);
     if (auto* request = std::get_if<Request>(&message)) return take_request(std::move(*request), batch);
@@ -64,7 +64,8 @@ Peer::Event Peer::take_request(Request&& request, const BatchRef& batch) {
         return std::move(request);
     }
     auto text = settle(batch, encode_error(request.id, refusal));
-    return text ? Event(Reply{std::move(*text)}) : Event(Ignored{refusal.message});
+    // The id is not repeated in the event: it belongs to the request that is still being worked on.
+    return text ? Event(Reply{std::move(*text), refusal.code}) : Event(Ignored{refusal.message});
 }
 
 Peer::Event Peer::take_response(Response&& response) {

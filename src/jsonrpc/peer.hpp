@@ -32,6 +32,7 @@ public:
     };
     // Error: rate_limited when too many are waiting. Ids are 1, 2, 3 ... and never used twice.
     Result<Outgoing> request(std::string_view method, const json::object& params);
+    RequestId next_id() const { return next_id_; }  // of the next request()
     // Forgets it: a late answer is then ignored. False when it was answered already or never asked.
     bool abandon(const RequestId& id);
     std::size_t outgoing() const { return outgoing_.size(); }
@@ -46,8 +47,10 @@ public:
     struct Ignored {    // nothing to do; `why` is for the debug log
         std::string why;
     };
-    struct Reply {      // write this text and go on
+    struct Reply {      // write this text (an error response, or the batch that it closes) and go on
         std::string text;
+        int code = 0;   // of the error
+        std::optional<RequestId> id = std::nullopt;
     };
     using Event = std::variant<Request, Notification, Answered, Reply, Ignored>;
     // Appends one event for a single message, one for each member of a batch.
@@ -65,6 +68,9 @@ public:
     };
     Dropped drop(const RequestId& id);
     std::size_t incoming() const { return incoming_.size(); }
+
+    // Batches may come from now on (or, with 0, no longer): some revisions of a protocol have them and others not.
+    void set_batch_limit(std::size_t messages) { options_.limits.batch = messages; }
 
 private:
     struct BatchAnswer {  // what has been answered of one batch so far

@@ -51,6 +51,7 @@ struct Tool {
     ToolInfo info;
     ToolHandler run = nullptr;            // exactly one of the two
     ImmediateToolHandler now = nullptr;   // answered at once, without a task: for what takes microseconds
+    json::object required_client_capabilities = {};  // e.g. {"elicitation":{}}: a client without them gets -32021
 };
 
 // The sentence for arguments that do not fit: the bridge speaks as the original's library does (zod_wording.hpp).

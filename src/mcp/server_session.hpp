@@ -31,11 +31,15 @@ public:
     struct Output {
         std::vector<Message> send;
         std::vector<Start> start;
-        std::vector<CallKey> cancel;
+        struct Cancel {
+            CallKey key;              // its run should stop
+            jsonrpc::RequestId id;    // and this request gets no answer
+        };
+        std::vector<Cancel> cancel;
         void clear();
     };
 
-    // `session` outlives the channels it hands out as long as `end` is called before it is dropped.
+    // Channels that outlive the session say nothing any more.
     ServerSession(Server& server, Principal principal);
     ~ServerSession();
     ServerSession(const ServerSession&) = delete;
@@ -52,20 +56,21 @@ public:
     // The server goes away: subscriptions are ended gracefully.
     void end_subscriptions(Output& out);
 
-    // What channels (progress, log) wrote since the last look; the edge is told by `on_outbox` that there is some.
+    // What channels (progress, log) said since the last look. The edge is told once that there is something, and must
+    // take it before it passes on a later answer (finish() does so by itself).
     void take_outbox(Output& out);
-    std::function<void()> on_outbox = nullptr;
+    void set_on_outbox(std::function<void()> tell);
 
-    bool initialized() const { return !version_.empty(); }      // legacy: the handshake has been answered
-    const std::string& legacy_version() const { return version_; }
-    std::size_t running() const;                                 // calls in flight
-    bool has_subscriptions() const;
-    const Implementation& client() const;
+    bool initialized() const;                     // legacy: the handshake has been answered
+    const std::string& legacy_version() const;    // "" before that
+    std::size_t running() const;                  // calls in flight
+    std::size_t subscriptions() const;
+    const Implementation& client() const;         // legacy: as it introduced itself
+
+    class Impl;
 
 private:
-    class Impl;
-    std::unique_ptr<Impl> impl_;
-    std::string version_;
+    std::shared_ptr<Impl> impl_;  // shared with nobody; channels hold it weakly
 };
 
 }  // namespace pincer::mcp

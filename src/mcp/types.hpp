@@ -75,7 +75,7 @@ struct ToolInfo {
 // What tools/call gives back. `content` holds content blocks in their wire form.
 struct ToolResult {
     json::array content = {};
-    std::optional<json::object> structured = std::nullopt;
+    std::optional<json::value> structured = std::nullopt;  // an object, before 2026-07-28
     bool is_error = false;
     json::object meta = {};
 

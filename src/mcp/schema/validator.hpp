@@ -3,7 +3,8 @@
 // items prefixItems additionalItems contains minContains maxContains minItems maxItems uniqueItems, properties
 // patternProperties additionalProperties required propertyNames minProperties maxProperties dependentRequired
 // dependentSchemas dependencies, anyOf oneOf allOf not, if then else, $ref within the document ($defs, definitions).
-// Unknown keywords and `format` are annotations. References out of the document do not compile.
+// Unknown keywords and `format` are annotations. unevaluated*, $dynamicRef and references out of the document do not
+// compile: a schema that is only half understood would let through what it forbids.
 #pragma once
 
 #include <memory>
@@ -23,6 +24,7 @@ struct Violation {
     json::value demanded;                                     // the keyword's value; the missing or extra name
     std::string expected_type;                                // what kind the sub-schema speaks of: "number", "string", ...
     std::string actual_type;                                  // JSON type of what was there; "undefined" when missing
+    json::array expected_values = {};                         // "required": the enum of what is missing, if it has one
 
     std::string pointer() const;  // RFC 6901
     std::string dotted() const;   // "filters[2].name"
@@ -43,7 +45,7 @@ public:
 
     // Empty when the value fits. A value that takes too much work violates "work".
     std::vector<Violation> check(const json::value& value) const;
-    bool accepts(const json::value& value) const { return check(value).empty(); }
+    bool accepts(const json::value& value) const;  // the same without the reasons, and faster
 
     class Impl;
 
