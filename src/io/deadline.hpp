@@ -11,7 +11,11 @@ namespace pincer::io {
 
 class Deadline {
 public:
-    static Deadline after(Millis duration) { return Deadline(std::chrono::steady_clock::now() + duration); }
+    // A duration of a century or more (Millis::max()) means never.
+    static Deadline after(Millis duration) {
+        if (duration >= std::chrono::years(100)) return never();
+        return Deadline(std::chrono::steady_clock::now() + duration);
+    }
     static Deadline never() { return Deadline(SteadyTime::max()); }
     explicit Deadline(SteadyTime at) : at_(at) {}
 

@@ -1,6 +1,8 @@
 // What an HTTP message is here, for client and server alike (RFC 9110).
 #pragma once
 
+#include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,7 +33,8 @@ private:
     std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-// An absolute URL, split (RFC 3986). Only http, https, ws and wss; user information is refused, since it leaks in logs.
+// An absolute URL, split (RFC 3986). Only http, https, ws and wss; user information is refused, since it leaks in logs;
+// a fragment is dropped. Characters outside the grammar (spaces, controls, non-ASCII) are refused: encode them first.
 struct Url {
     std::string scheme;
     std::string host;    // lower case, IPv6 without brackets
@@ -40,7 +43,7 @@ struct Url {
 
     bool is_tls() const { return scheme == "https" || scheme == "wss"; }
     std::string origin() const;     // "https://host:port", port left out when it is the scheme's own
-    std::string authority() const;  // "host:port" for the Host header
+    std::string authority() const;  // the Host header: as origin(), without the scheme
     std::string str() const { return origin() + target; }
 };
 Result<Url> parse_url(std::string_view text);
@@ -51,6 +54,7 @@ std::string percent_encode(std::string_view text);  // everything but unreserved
 Result<std::string> percent_decode(std::string_view text);
 // "?a=1&b=x%20y" or "" when empty.
 std::string make_query(const std::vector<std::pair<std::string, std::string>>& parameters);
+// '+' is a space; a broken escape stays as it is written.
 std::vector<std::pair<std::string, std::string>> parse_query(std::string_view query);
 
 }  // namespace pincer::io

@@ -26,13 +26,17 @@ public:
 
 private:
     void take_line(std::string_view line, std::vector<SseEvent>& out);
+    void take_field(std::string_view name, std::string_view value);
+    void finish_block(std::vector<SseEvent>& out);
 
     std::size_t max_event_bytes_;
-    std::string buffer_;
+    std::string buffer_;  // the line that is not complete yet
     SseEvent event_;
     std::string last_id_;
-    bool any_field_ = false;
+    bool block_counts_ = false;  // it has data, an id or a retry: what makes a block an event
     bool first_line_ = true;
+    bool skip_lf_ = false;  // the last byte was a CR that ended a line
+    bool broken_ = false;
 };
 
 // One event in wire form; data may hold newlines.
