@@ -291,8 +291,9 @@ std::vector<Cause> diagnose(const Snapshot& snapshot) {
     for (const auto& found : collect(snapshot)) causes.push_back(to_cause(snapshot, found));
     add_workload_causes(snapshot, causes);
     add_node_causes(snapshot, causes);
-    std::ranges::stable_sort(causes, [](const Cause& a, const Cause& b) {
-        return a.severity != b.severity ? a.severity == Severity::critical : a.since < b.since;
+    std::ranges::sort(causes, [](const Cause& a, const Cause& b) {
+        if (a.severity != b.severity) return a.severity == Severity::critical;
+        return a.since != b.since ? a.since < b.since : std::pair(a.object.str(), a.klass) < std::pair(b.object.str(), b.klass);
     });
     return causes;
 }

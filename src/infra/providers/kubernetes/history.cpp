@@ -90,7 +90,7 @@ std::vector<Change> history(const Snapshot& snapshot, WallTime since) {
         if (seen.object.kind == WorkloadKind::deployment) add_rollouts(snapshot, seen, since, out);
     }
     add_warnings(snapshot, since, out);
-    std::ranges::stable_sort(out, {}, &Change::at);
+    std::ranges::sort(out, {}, [](const Change& change) { return std::pair(change.at, change.id); });
     return out;
 }
 

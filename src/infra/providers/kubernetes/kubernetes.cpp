@@ -55,7 +55,7 @@ void Kubernetes::tell(const Snapshot& snapshot, Hints* hints) {
         if (!release.commit.empty()) hints->commits.push_back(release.commit);
     }
     for (const auto& [name, count] : used) hints->repositories.push_back(name);
-    std::ranges::stable_sort(hints->repositories, [&](const auto& a, const auto& b) { return used[a] > used[b]; });
+    std::ranges::sort(hints->repositories, {}, [&](const std::string& name) { return std::pair(-used[name], name); });
 }
 
 Task<Result<>> Kubernetes::observe(Query query, Reading& out) {

@@ -151,7 +151,7 @@ Task<Result<std::vector<json::object>>> Operations::revisions(const json::object
     for (auto& item : listed.items) {
         if (read_replica_set(item).meta.owner_uid == uid) owned.push_back(std::move(item));
     }
-    std::ranges::stable_sort(owned, [](const auto& a, const auto& b) { return read_replica_set(a).revision > read_replica_set(b).revision; });
+    std::ranges::sort(owned, std::ranges::greater(), [](const json::object& set) { return read_replica_set(set).revision; });
     if (out) {
         EvidenceBook::Item item{"k8s", "kubernetes", listed.source, services_.clock.wall(), "replicasets", fmt::format("{} revisions", owned.size())};
         out->evidence.add(std::move(item), std::string_view(listed.bytes));
