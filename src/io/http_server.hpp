@@ -14,7 +14,7 @@ namespace pincer::io {
 struct ServerRequest {
     std::string method;
     std::string target;   // as sent, starts with '/'
-    std::string path;     // percent-decoded, without the query, "." and ".." resolved
+    std::string path;     // percent-decoded, without the query; UTF-8, no "." or ".." segment, NUL or backslash (400)
     std::string query;    // without '?'
     Headers headers;
     std::string body;
@@ -36,8 +36,10 @@ struct ServerResponse {
 class BodyWriter {
 public:
     virtual ~BodyWriter() = default;
-    virtual Task<Result<>> write(std::string piece) = 0;   // fails with `unavailable` once the peer is gone
-    virtual Task<Result<>> wait_closed() = 0;              // completes when the peer goes away: a cancel in MCP
+    // Pieces of several writers do not mix. Fails with `unavailable` once the peer is gone.
+    virtual Task<Result<>> write(std::string piece) = 0;
+    // Completes when the peer goes away (a cancel in MCP). To be cancelled before the writer is dropped.
+    virtual Task<Result<>> wait_closed() = 0;
 };
 
 // One exchange: the handler answers in exactly one of three ways. A handler that answers in none gets a 500.
@@ -45,8 +47,11 @@ class Exchange {
 public:
     virtual ~Exchange() = default;
     virtual ServerRequest& request() = 0;
+    // All three fail with `conflict` when the exchange has its answer already, or the handler has returned.
     virtual Task<Result<>> respond(ServerResponse response) = 0;
     virtual Task<Result<std::unique_ptr<BodyWriter>>> start_body(int status, Headers headers) = 0;
+    // Host and Origin are the handler's to check first. Error: protocol when it is no proper handshake (RFC 6455 §4.2);
+    // the connection is then closed.
     virtual Task<Result<std::unique_ptr<WebSocket>>> accept_websocket(Headers extra, std::size_t max_message_bytes) = 0;
 };
 
@@ -69,7 +74,8 @@ public:
     static Result<std::unique_ptr<HttpServer>> listen(Runtime& runtime, HttpServerOptions options, HttpHandler handler);
     virtual ~HttpServer() = default;
     virtual std::uint16_t port() const = 0;
-    // Stops accepting, closes WebSockets with 1001, gives running exchanges until the deadline.
+    // Stops accepting, closes WebSockets with 1001, gives running exchanges until the deadline, cancels what is left.
+    // To be awaited before the server is destroyed.
     virtual Task<> stop(Deadline deadline) = 0;
 };
 
