@@ -79,16 +79,12 @@ class Control:
             stage.workflows = {entry["name"]: entry for entry in repo["workflows"]}
             stage.numbers["Deploy"] = max(entry["number"] for entry in repo["runs"] if entry["workflow"] == stage.workflows["Deploy"]["id"])
             namespace, name, image = wish.get("namespace", "shop"), wish["name"], wish["image"]
-            self._world.store.get("deployments", namespace, name) if self._world.store.find("deployments", namespace, name) else _missing(name)
-            commit = wish.get("commit") or {}
+            if self._world.store.find("deployments", namespace, name) is None:
+                raise ValueError(f"no deployment {name} in {namespace}")
+            commit, wait = wish.get("commit") or {}, float(wish.get("in_seconds", 0))
             run = stage.deploy(name, image.rpartition(":")[2], message=commit.get("message", f"{name}: {image}"),
-                               author=commit.get("author", "dana"), before=-float(wish.get("in_seconds", 0)), namespace=namespace,
-                               image=image, pull=commit.get("pull"))
+                               author=commit.get("author", "dana"), before=-wait, namespace=namespace, image=image, pull=commit.get("pull"))
             self._world.settle()
             self._world.save(force=True)
             return {"run_id": run["id"], "run_number": run["number"], "sha": run["sha"], "deployment_id": repo["deployments"][0]["id"],
-                    "finishes": stamp_precise(stage.start - -float(wish.get("in_seconds", 0)), 6)}
-
-
-def _missing(name: str) -> None:
-    raise ValueError(f"no deployment {name}")
+                    "finishes": stamp_precise(stage.start + wait, 6)}

@@ -94,6 +94,9 @@ class Stage:
         length = timeline.QUEUE_SECONDS + sum(entry["seconds"] for part in plan for entry in part["steps"])
         end = self.start - before
         begin = end - length
+        if before < 0 and begin > self.world.time:  # it ends late, so it takes long: nobody has seen a run of tomorrow
+            plan[0]["steps"][2]["seconds"] += begin - self.world.time
+            begin = self.world.time
         commit = self.hub.add_commit(self.repo, author, message + (f" (#{pull})" if pull else ""), begin - 3, files)
         if pull:
             self.hub.add_pull(self.repo, pull, author, message, branch or f"{name}-{tag}", commit, begin - 3 * HOUR, begin - 3)
@@ -105,11 +108,7 @@ class Stage:
         run["deploys"] = {"namespace": namespace, "name": name, "image": image, "cause": cause, "version": tag, "annotations": {
             "github.com/repository": f"{OWNER}/{REPO}", "github.com/run-id": str(run["id"]),
             "org.opencontainers.image.revision": commit["sha"], "org.opencontainers.image.source": source}}
-        rollout = end - 1
-        self.hub.add_deployment(self.repo, commit, "production", "github-actions[bot]", rollout - 14, [
-            ("in_progress", rollout - 13, f"rolling out {image}"), ("success", rollout, f"{image} rolled out")], run,
-            {"image": image, "namespace": namespace, "deployment": name})
-        self.world.plan_rollout(run, run["attempts"][-1])
+        self.world.plan_rollout(self.repo, run, run["attempts"][-1])
         return run
 
     def check(self, message: str, *, before: float, author: str = "ilse", branch: str = "main", jobs: list[Record] | None = None,

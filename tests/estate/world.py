@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .clock import Clock
+from .clock import Clock, stamp
 from .github import timeline
-from .github.model import Hub
+from .github.model import Hub, Record
 from .kubernetes.controllers import Controllers
 from .kubernetes.events import forget_old
 from .kubernetes.images import Images
@@ -33,8 +33,8 @@ class World:
         self.agenda: list[Action] = []
         self.scenario = ""
         self.stopping = False
-        self._path, self._saved = folder / "state.json", (-1, -1)
-        self._swept = self.time
+        self._path, self._saved, self._hub_text = folder / "state.json", (-1, -1), ""
+        self._swept = float("-inf")
 
     def _changed(self) -> None:
         self.lock.notify_all()
@@ -58,9 +58,18 @@ class World:
                 self._act(action)
             self.kubelet.step(self.time)
         self.time = max(self.time, target)
-        if self.time - self._swept > 30:
+        if self.time - self._swept > 60:
             self._swept = self.time
             forget_old(self.store, self.time)
+            self._beat()
+
+    def _beat(self) -> None:
+        """The nodes say that they live, so that nobody takes an old heartbeat for a dead node."""
+        now = stamp(self.time)
+        for node in self.store.each("nodes"):
+            self.store.edit("nodes", node, lambda found: [entry.update(lastHeartbeatTime=now) for entry in found["status"]["conditions"]])
+        for lease in self.store.each("leases"):
+            self.store.edit("leases", lease, lambda found: found["spec"].update(renewTime=now[:-1] + ".000000Z"))
 
     def roll(self, namespace: str, name: str, image: str, annotations: dict[str, str], cause: str, version: str) -> None:
         """What a deploy job does to the cluster: a new image, and the marks that tell where it comes from."""
@@ -75,14 +84,24 @@ class World:
             entry["metadata"]["annotations"] = {**entry["metadata"].get("annotations", {}), "kubernetes.io/change-cause": cause}
         self.store.edit("deployments", found, change)
 
-    def plan_rollout(self, run: dict[str, Any], attempt: dict[str, Any]) -> None:
-        """Puts what a deploy run does to the cluster at its end on the agenda, if it will succeed."""
-        if run["deploys"] and timeline.succeeds(run, attempt):
-            self.agenda.append({"at": timeline.end_of(run, attempt), "do": "roll", "run": run["id"], "with": run["deploys"]})
+    def plan_rollout(self, repo: Record, run: Record, attempt: Record) -> None:
+        """What a deploy run will do if it succeeds: a GitHub deployment, and at its end the new image in the cluster."""
+        if not run["deploys"] or not timeline.succeeds(run, attempt):
+            return
+        end, image = timeline.end_of(run, attempt), run["deploys"]["image"]
+        self.agenda.append({"at": end, "do": "roll", "run": run["id"], "with": run["deploys"]})
+        commit = next(entry for entry in repo["commits"] if entry["sha"] == run["sha"])
+        self.hub.add_deployment(repo, commit, "production", "github-actions[bot]", end - 15, [
+            ("in_progress", end - 14, f"rolling out {image}"), ("success", end - 1, f"{image} rolled out")], run,
+            {"image": image, "namespace": run["deploys"]["namespace"], "deployment": run["deploys"]["name"]})
 
-    def forget_rollout(self, run: dict[str, Any]) -> None:
-        """A cancelled run deploys nothing."""
+    def forget_rollout(self, repo: Record, run: Record) -> None:
+        """A cancelled run deploys nothing more."""
         self.agenda = [entry for entry in self.agenda if entry.get("run") != run["id"]]
+        for deployment in [entry for entry in repo["deployments"] if entry["run"] == run["id"]]:
+            deployment["statuses"] = [entry for entry in deployment["statuses"] if entry["at"] <= self.time]
+            if deployment["created"] > self.time:
+                repo["deployments"].remove(deployment)
         self.hub.version += 1
 
     def _act(self, action: Action) -> None:
@@ -94,10 +113,12 @@ class World:
         mark = (self.store.revision, self.hub.version)
         if mark == self._saved and not force:
             return
-        kept = {"scenario": self.scenario, "time": self.time, "clock": self.clock.dump(), "store": self.store.dump(),
-                "images": self.kubelet.images.dump(), "memos": self.kubelet.memos, "agenda": self.agenda, "hub": self.hub.data}
+        kept = {"scenario": self.scenario, "time": self.time, "clock": self.clock.dump(), "images": self.kubelet.images.dump(),
+                "memos": self.kubelet.memos, "agenda": self.agenda}
+        if self._saved[1] != self.hub.version or force:
+            self._hub_text = json.dumps(self.hub.data)
         draft = self._path.with_suffix(".tmp")
-        draft.write_text(json.dumps(kept), encoding="utf-8")
+        draft.write_text(f'{json.dumps(kept)[:-1]}, "hub": {self._hub_text}, "store": {self.store.dump()}}}', encoding="utf-8")
         os.replace(draft, self._path)
         self._saved = mark
 
@@ -111,6 +132,7 @@ class World:
         self.store.load(kept["store"])
         self.kubelet.images, self.kubelet.memos = Images.load(kept["images"]), kept["memos"]
         self.hub.data = kept["hub"]
+        self._swept = self.time
         return True
 
     def run_in_background(self) -> None:

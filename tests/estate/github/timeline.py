@@ -19,8 +19,9 @@ def jobs(run: Record, attempt: Record, now: float) -> list[Record]:
             found.append(_job(plan, carried["started"], carried["ended"], float("inf"), None))
             continue
         if broken:
-            found.append({"id": plan["id"], "name": plan["name"], "status": "completed" if start <= now else "queued",
-                          "conclusion": "skipped" if start <= now else None, "created": start, "started": start, "ended": start, "steps": []})
+            over = start <= now
+            found.append({"id": plan["id"], "name": plan["name"], "status": "completed" if over else "queued", "created": start,
+                          "conclusion": "skipped" if over else None, "started": start, "ended": start, "steps": []})
             continue
         made = _job(plan, start, None, now, attempt["cancelled"])
         found.append(made)

@@ -70,7 +70,8 @@ class Views:
                  "parents": [{"sha": sha, "url": f"{base}/commits/{sha}", "html_url": f"{self.html(repo)}/commit/{sha}"}
                              for sha in commit["parents"]]}
         if with_files:
-            files = [{"sha": sha_of(entry["filename"], commit["sha"]), "status": "modified", "changes": entry["additions"] + entry["deletions"],
+            files = [{"sha": sha_of(entry["filename"], commit["sha"]), "status": "modified",
+                      "changes": entry["additions"] + entry["deletions"],
                       "blob_url": f"{self.html(repo)}/blob/{commit['sha']}/{entry['filename']}",
                       "raw_url": f"{self.html(repo)}/raw/{commit['sha']}/{entry['filename']}",
                       "contents_url": f"{base}/contents/{entry['filename']}?ref={commit['sha']}", **entry} for entry in commit["files"]]
@@ -81,7 +82,8 @@ class Views:
     def branch(self, repo: Record, name: str) -> Record:
         """A branch of the list."""
         sha = repo["branches"][name]
-        return {"name": name, "commit": {"sha": sha, "url": f"{self.base(repo)}/commits/{sha}"}, "protected": name == repo["default_branch"]}
+        return {"name": name, "commit": {"sha": sha, "url": f"{self.base(repo)}/commits/{sha}"},
+                "protected": name == repo["default_branch"]}
 
     def workflow(self, repo: Record, found: Record) -> Record:
         """A workflow."""
@@ -110,8 +112,10 @@ class Views:
                                    "base": {"ref": "main", "sha": run["sha"], "repo": self._short(repo)}} for entry in pulls],
                 "created_at": _time(run["created"]), "updated_at": _time(updated), "run_started_at": _time(attempt["started"]),
                 "actor": self.user(run["actor"]), "triggering_actor": self.user(attempt["actor"]), "run_attempt": attempt["number"],
-                "referenced_workflows": [], "previous_attempt_url": f"{base}/attempts/{attempt['number'] - 1}" if attempt["number"] > 1 else None,
-                "jobs_url": f"{base}/jobs", "logs_url": f"{base}/logs", "check_suite_url": f"{self.base(repo)}/check-suites/{run['id'] + 5}",
+                "referenced_workflows": [],
+                "previous_attempt_url": f"{base}/attempts/{attempt['number'] - 1}" if attempt["number"] > 1 else None,
+                "jobs_url": f"{base}/jobs", "logs_url": f"{base}/logs",
+                "check_suite_url": f"{self.base(repo)}/check-suites/{run['id'] + 5}",
                 "artifacts_url": f"{base}/artifacts", "cancel_url": f"{base}/cancel", "rerun_url": f"{base}/rerun",
                 "workflow_url": f"{self.base(repo)}/actions/workflows/{workflow['id']}",
                 "head_commit": {"id": run["sha"], "tree_id": sha_of("tree", run["sha"]), "message": commit["message"],
@@ -129,8 +133,9 @@ class Views:
                 "node_id": f"CR_{job['id']}", "head_sha": run["sha"], "head_branch": run["branch"], "workflow_name": workflow["name"],
                 "url": f"{base}/actions/jobs/{job['id']}", "html_url": f"{self.html(repo)}/actions/runs/{run['id']}/job/{job['id']}",
                 "status": job["status"], "conclusion": job["conclusion"], "created_at": _time(attempt["started"]),
-                "started_at": _time(job["started"] or attempt["started"]), "completed_at": _time(job["ended"]) if job["conclusion"] else None,
-                "name": job["name"], "check_run_url": f"{base}/check-runs/{job['id']}", "labels": ["ubuntu-latest"], "runner_id": 4,
+                "started_at": _time(job["started"] or attempt["started"]),
+                "completed_at": _time(job["ended"]) if job["conclusion"] else None, "name": job["name"],
+                "check_run_url": f"{base}/check-runs/{job['id']}", "labels": ["ubuntu-latest"], "runner_id": 4,
                 "runner_name": "GitHub Actions 4", "runner_group_id": 2, "runner_group_name": "GitHub Actions",
                 "steps": [{"name": entry["name"], "status": entry["status"], "conclusion": entry["conclusion"], "number": entry["number"],
                            "started_at": _time(entry["started"]), "completed_at": _time(entry["ended"])} for entry in job["steps"]]}
@@ -153,7 +158,7 @@ class Views:
     def deployment(self, repo: Record, found: Record) -> Record:
         """A deployment."""
         url = f"{self.base(repo)}/deployments/{found['id']}"
-        updated = max((entry["at"] for entry in found["statuses"]), default=found["created"])
+        updated = max((entry["at"] for entry in found["statuses"] if entry["at"] <= self._now), default=found["created"])
         return {"url": url, "id": found["id"], "node_id": f"DE_{found['id']}", "sha": found["sha"], "ref": found["ref"], "task": "deploy",
                 "payload": found["payload"], "original_environment": found["environment"], "environment": found["environment"],
                 "description": None, "creator": self.user(found["creator"]), "created_at": _time(found["created"]),

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import copy
 import json
 from typing import Any, Callable
 
 from ..faults import Fault
 from ..web import Request, Response
-from . import discovery, logs, patches, selectors, tables
+from . import discovery, logs, patches, protobuf, selectors, tables
 from .access import User, review_access, review_self, user_of
-from .resources import Resource, find
-from .status import ApiError, conflict, expired, forbidden, status_object
-from .store import Object
+from .paths import Target, make_token, parse_path, read_token
+from .resources import Resource
+from .status import ApiError, conflict, forbidden, status_object
+from .store import Object, clone
 from .validation import check, prepare
 from .watch import Watch
 
 _OPEN_PATHS = {"/healthz", "/livez", "/readyz", "/version"}
-
-
-class Target:
-    """What an API path names."""
-
-    def __init__(self, resource: Resource, namespace: str, name: str, sub: str) -> None:
-        self.resource, self.namespace, self.name, self.sub = resource, namespace, name, sub
-
-
-def parse_path(path: str) -> Target | None:
-    """None when the path names nothing that is served."""
-    parts = path.strip("/").split("/")
-    if parts[0] == "api" and len(parts) >= 3:
-        group, version, rest = "", parts[1], parts[2:]
-    elif parts[0] == "apis" and len(parts) >= 4:
-        group, version, rest = parts[1], parts[2], parts[3:]
-    else:
-        return None
-    namespace = ""
-    if rest[0] == "namespaces" and len(rest) >= 3 and rest[2] not in ("status", "finalize"):
-        namespace, rest = rest[1], rest[2:]
-    resource = find(group, version, rest[0])
-    if resource is None or len(rest) > 3:
-        return None
-    name, sub = (rest[1] if len(rest) > 1 else ""), (rest[2] if len(rest) > 2 else "")
-    if sub and sub not in resource.subresources:
-        return None
-    return Target(resource, namespace, name, sub)
 
 
 class KubernetesApi:
@@ -70,7 +41,8 @@ class KubernetesApi:
         if fault.kind == "forbidden":
             target = parse_path(request.path)
             if target:
-                return Response.of(forbidden("operator", request.method.lower(), target.resource, target.namespace, target.name).status, 403)
+                refused = forbidden("operator", request.method.lower(), target.resource, target.namespace, target.name)
+                return Response.of(refused.status, 403)
             return Response.of(status_object(403, f'forbidden: User "operator" cannot {request.method.lower()} path "{request.path}"'), 403)
         if fault.kind == "rate_limit":
             return Response.of(status_object(429, "too many requests, please try again later", "TooManyRequests",
@@ -123,8 +95,10 @@ class KubernetesApi:
         if verb not in target.resource.verbs:
             raise ApiError(405, "the server does not allow this method on the requested resource", "MethodNotAllowed")
         if target.resource.plural.startswith("selfsubject"):
-            reviewed = review_access(user, request.json()) if "access" in target.resource.plural else review_self(user)
-            return Response.of(reviewed, 201)
+            if "access" not in target.resource.plural:
+                return Response.of(review_self(user), 201)
+            asked = protobuf.access_review(request.body) if request.body.startswith(protobuf.MAGIC) else request.json()
+            return Response.of(review_access(user, asked), 201)
         with self._world.lock:
             self._world.settle()
             if verb == "watch":
@@ -171,12 +145,12 @@ class KubernetesApi:
         found = [entry for entry in store.list(resource.plural, target.namespace) if test(entry)]
         meta: dict[str, Any] = {"resourceVersion": str(store.revision)}
         if query.get("continue"):
-            start, meta["resourceVersion"] = _read_token(query["continue"], store.oldest)
+            start, meta["resourceVersion"] = read_token(query["continue"], store.oldest)
             found = [entry for entry in found if (entry["metadata"].get("namespace", ""), entry["metadata"]["name"]) > start]
         limit = int(query.get("limit") or 0)
         if limit and len(found) > limit:
             last = found[limit - 1]["metadata"]
-            meta["continue"] = _token((last.get("namespace", ""), last["name"]), meta["resourceVersion"])
+            meta["continue"] = make_token((last.get("namespace", ""), last["name"]), meta["resourceVersion"])
             if not (query.get("labelSelector") or query.get("fieldSelector")):
                 meta["remainingItemCount"] = len(found) - limit
             found = found[:limit]
@@ -287,16 +261,16 @@ class KubernetesApi:
 
     def _write(self, request: Request, target: Target, before: Object, wish: Object) -> Response:
         """Puts `wish` in the place of `before`: subresources touch only their part, the main path never the status."""
-        wish, resource = copy.deepcopy(wish), target.resource
+        wish, resource = clone(wish), target.resource
         asked_version = wish.get("metadata", {}).get("resourceVersion")
         if asked_version and asked_version != before["metadata"]["resourceVersion"]:
             raise conflict(resource, target.name)
         if target.sub == "scale":
             replicas = wish.get("spec", {}).get("replicas", 0)
-            wish = {**copy.deepcopy(before)}
+            wish = {**clone(before)}
             wish["spec"]["replicas"] = replicas
         elif target.sub == "status":
-            wish = {**copy.deepcopy(before), "status": wish.get("status")}
+            wish = {**clone(before), "status": wish.get("status")}
         elif "status" in resource.subresources and "status" in before:
             wish["status"] = before["status"]
         meta = wish.setdefault("metadata", {})
@@ -355,20 +329,3 @@ def scale_of(found: Object) -> Object:
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": {"replicas": found["spec"].get("replicas", 1)},
             "status": {"replicas": found.get("status", {}).get("replicas", 0),
                        "selector": selectors.selector_text(found["spec"].get("selector"))}}
-
-
-def _token(last: tuple[str, str], version: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"start": last, "rv": version}).encode()).decode()
-
-
-def _read_token(text: str, oldest: int) -> tuple[tuple[str, str], str]:
-    try:
-        found = json.loads(base64.urlsafe_b64decode(text))
-        start, version = (found["start"][0], found["start"][1]), str(found["rv"])
-    except (ValueError, KeyError, TypeError, IndexError):
-        raise ApiError(400, "continue key is not valid: illegal base64 data") from None
-    if int(version) < oldest:
-        raise expired("The provided continue parameter is too old to display a consistent list result. You can start a new list "
-                      "without the continue parameter, or use the continue token in this response to retrieve the remainder.")
-    return start, version
-

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Callable
 
 from .events import emit
 from .replicas import is_ready, living, make_pod, owner_reference
-from .store import Object, Store, suffix
+from .store import Object, Store, clone, suffix
 
 HASH = "controller-revision-hash"
 
@@ -21,7 +20,7 @@ def _remember(store: Store, owner: Object, now: float) -> str:
     newest = max((entry["revision"] for entry in known), default=0)
     mine = next((entry for entry in known if entry["metadata"]["name"] == name), None)
     if mine is None:
-        template = {**copy.deepcopy(owner["spec"]["template"]), "$patch": "replace"}
+        template = {**clone(owner["spec"]["template"]), "$patch": "replace"}
         store.create("controllerrevisions", {
             "metadata": {"name": name, "namespace": owner["metadata"]["namespace"], "labels": {
                 **owner["spec"]["selector"].get("matchLabels", {}), HASH: tag}, "ownerReferences": [owner_reference(owner)]},

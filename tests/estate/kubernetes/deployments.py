@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 
 from ..clock import seconds_of
 from .events import emit
 from .replicas import owner_reference
-from .store import Object, Store, condition, set_condition, suffix
+from .store import Object, Store, clone, condition, set_condition, suffix
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
@@ -18,7 +17,7 @@ _NOT_COPIED = {"kubectl.kubernetes.io/last-applied-configuration", REVISION, "de
 
 
 def _plain_template(template: Object) -> Object:
-    found = copy.deepcopy(template)
+    found = clone(template)
     (found.get("metadata") or {}).get("labels", {}).pop(HASH, None)
     (found.get("metadata") or {}).pop("creationTimestamp", None)
     return found
@@ -71,7 +70,7 @@ def _adopt(store: Store, deployment: Object, owned: list[Object], current: Objec
         tag = suffix(json.dumps(plain, sort_keys=True), 10)
         plain.setdefault("metadata", {}).setdefault("labels", {})[HASH] = tag
         revision = newest + 1
-        selector = copy.deepcopy(deployment["spec"]["selector"])
+        selector = clone(deployment["spec"]["selector"])
         selector.setdefault("matchLabels", {})[HASH] = tag
         current = store.create("replicasets", {
             "metadata": {"name": f"{deployment['metadata']['name']}-{tag}", "namespace": deployment["metadata"]["namespace"],
@@ -170,7 +169,7 @@ def _write_status(store: Store, deployment: Object, current: Object | None, now:
         status = {"observedGeneration": found["metadata"]["generation"], **sums, "updatedReplicas": updated,
                   "unavailableReplicas": max(0, max(replicas, sums["replicas"]) - sums["availableReplicas"])}
         found["status"] = {key: value for key, value in status.items() if value}
-        found["status"]["conditions"] = copy.deepcopy(conditions)
+        found["status"]["conditions"] = clone(conditions)
         if sums["availableReplicas"] >= replicas - unavailable:
             set_condition(found, now, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", True)
         else:

@@ -38,17 +38,16 @@ class Image:
 
 
 class Images:
-    """The first pattern that matches counts; an unknown image is good, except for tags that say that they are typos."""
+    """The first pattern that matches counts, and an unknown image is good; but a tag that starts with `typo` does not exist."""
 
     def __init__(self, table: list[Image]) -> None:
         self.table = table
 
     def of(self, image: str) -> Image:
         """The behaviour of an image."""
-        for entry in self.table:
-            if fnmatchcase(image, entry.pattern):
-                return entry
-        return Image(image, MISSING if image.rpartition(":")[2].startswith("typo") else GOOD)
+        if image.rpartition(":")[2].startswith("typo"):
+            return Image(image, MISSING)
+        return next((entry for entry in self.table if fnmatchcase(image, entry.pattern)), Image(image))
 
     def dump(self) -> list[dict[str, Any]]:
         """What is kept across a restart."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-
 from .events import emit
-from .store import Object, Store, condition, suffix
+from .store import Object, Store, clone, condition, suffix
 
 
 def owner_reference(owner: Object) -> Object:
@@ -28,11 +26,11 @@ def living(store: Store, owner: Object) -> list[Object]:
 def make_pod(store: Store, owner: Object, name: str, now: float, extra_labels: dict[str, str] | None = None) -> Object:
     """Makes a pod from an owner's template."""
     template = owner["spec"]["template"]
-    meta = copy.deepcopy(template.get("metadata") or {})
+    meta = clone(template.get("metadata") or {})
     meta.pop("creationTimestamp", None)
     meta.update(name=name, namespace=owner["metadata"]["namespace"], ownerReferences=[owner_reference(owner)])
     meta["labels"] = {**(meta.get("labels") or {}), **(extra_labels or {})}
-    spec = pod_defaults(copy.deepcopy(template["spec"]))
+    spec = pod_defaults(clone(template["spec"]))
     made = store.create("pods", {"metadata": meta, "spec": spec, "status": {"phase": "Pending", "qosClass": _qos(spec)}}, now)
     return made
 

@@ -40,7 +40,8 @@ def prepare(resource: Resource, wish: Object) -> None:
             rolling.setdefault("maxSurge", "25%")
             rolling.setdefault("maxUnavailable", "25%")
     if resource.plural in ("statefulsets", "daemonsets"):
-        spec.setdefault("updateStrategy", {"type": "RollingUpdate", "rollingUpdate": {}})
+        rolling = {"partition": 0} if resource.plural == "statefulsets" else {"maxSurge": 0, "maxUnavailable": 1}
+        spec.setdefault("updateStrategy", {"type": "RollingUpdate", "rollingUpdate": rolling})
         spec.setdefault("revisionHistoryLimit", 10)
 
 

@@ -1,7 +1,7 @@
 """Two bad deploys at once: payments is killed for memory since forty minutes, checkout crash loops since ten."""
 
-from . import bad_deploy
 from ..kubernetes.images import CRASH, Image
+from . import bad_deploy
 
 IMAGES = [*bad_deploy.IMAGES,
           Image("shop/payments:v0.9.4", CRASH, starts=("payments starting", "listening on :8080"), last_lines=("level=info cache grows",),
