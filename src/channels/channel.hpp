@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -129,8 +130,10 @@ public:
     virtual Capabilities capabilities() const = 0;
     // Until cancelled; reconnects inside, with backoff. An error means it cannot work at all (bad token): shown in status.
     virtual Task<Result<>> run(Inbox& inbox) = 0;
-    // Errors: rate_limited (retry_after set), unavailable and timed_out (try again), outcome_unknown (the request left
-    // but no answer came), forbidden/not_found/invalid_argument (will never work).
+    // Errors: rate_limited (retry_after set), unavailable and timed_out (nothing left: try again), outcome_unknown (the
+    // request left but no answer came), forbidden/not_found/invalid_argument (will never work). A long message leaves
+    // in parts: called again with the same delivery_id in the life of this object it goes on after the last part that
+    // arrived. The caller sends one message at a time for a route, so that their order holds.
     virtual Task<Result<Delivered>> send(Outgoing message, Deadline deadline) = 0;
     // Did a send with this delivery id arrive? Only with capabilities().settles_deliveries.
     virtual Task<Result<std::optional<Delivered>>> find_delivery(Outgoing message, Deadline deadline);
@@ -139,6 +142,10 @@ public:
     virtual Health health() const = 0;
 };
 
+namespace webchat {
+class WebchatSink;
+}
+
 // What a channel is given; all of it outlives the channel.
 struct Services {
     io::Runtime& runtime;
@@ -146,6 +153,7 @@ struct Services {
     io::WebSocketConnector& websockets;
     const Clock& clock;
     crypto::Random& random;
+    webchat::WebchatSink* webchat = nullptr;  // where the web chat shows its messages; null: there is no web chat here
 };
 
 // One configured account of a channel: `channels.<id>` or `channels.<id>.accounts.<account>` of openclaw.json.
@@ -156,12 +164,12 @@ struct AccountConfig {
     const Secret* secret(std::string_view key) const;
 };
 
-enum class FieldKind { text, secret, boolean, number, text_list };
+enum class FieldKind { text, secret, boolean, number, text_list, object };
 struct ConfigField {
     std::string_view key;
     FieldKind kind;
-    bool required = false;
     std::string_view help;
+    bool required = false;
 };
 
 struct ChannelType {
