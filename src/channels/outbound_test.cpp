@@ -57,14 +57,16 @@ TEST(Endpoint, plain_http_only_on_loopback) {
 
 TEST(Endpoint, a_request_that_may_have_left_has_an_unknown_outcome) {
     const Secret token("s3cret");
-    const auto after = [&](ErrorCode code, std::string message, Effect effect) {
-        return transport_error(Error(code, std::move(message)), effect, token).code();
+    const auto after = [&](ErrorCode code, std::string message, Effect effect, std::string reason = "") {
+        return transport_error(Error(code, std::move(message)).with_reason(std::move(reason)), effect, token).code();
     };
     EXPECT_EQ(after(ErrorCode::timed_out, "waiting for the answer of h timed out", Effect::delivers), ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::timed_out, "connecting to h timed out", Effect::delivers), ErrorCode::timed_out);
     EXPECT_EQ(after(ErrorCode::io, "reset", Effect::delivers), ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::protocol, "not http", Effect::delivers), ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::unavailable, "could not connect", Effect::delivers), ErrorCode::unavailable);
+    EXPECT_EQ(after(ErrorCode::unavailable, "closed", Effect::delivers, "NO_ANSWER"), ErrorCode::outcome_unknown);
+    EXPECT_EQ(after(ErrorCode::unavailable, "closed", Effect::none, "NO_ANSWER"), ErrorCode::unavailable);
     EXPECT_EQ(after(ErrorCode::io, "reset", Effect::none), ErrorCode::io);
 }
 

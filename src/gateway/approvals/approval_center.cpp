@@ -133,7 +133,7 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, const 
     entry.body = {{"approval", record.id.str()}, {"plan_digest", grant.plan_digest}, {"approver", grant.approver}, {"call", call.call.id}};
     PINCER_CO_TRY(const audit::RecordRef issued, co_await deps_.chain.append(std::move(entry)));
     grant.follows = issued.str();
-    gate.grant = deps_.authority.issue(std::move(grant));
+    PINCER_CO_TRY(gate.grant, deps_.authority.issue(std::move(grant)));
     co_return gate;
 }
 

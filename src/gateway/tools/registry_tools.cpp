@@ -25,7 +25,7 @@ Task<Result<agent::ToolResult>> RegistryTools::call(agent::ToolCall call, agent:
     agent::ToolResult result;
     result.is_error = answer.is_error;
     result.text = answer.joined_text();
-    if (answer.structured) result.structured = *std::move(answer.structured);
+    if (answer.structured && answer.structured->is_object()) result.structured = std::move(answer.structured->get_object());
     co_return result;
 }
 
