@@ -7,6 +7,7 @@ find_package(OpenSSL 3.0 REQUIRED)
 find_package(Threads REQUIRED)
 find_library(PINCER_SQLITE NAMES libsqlite3.a REQUIRED)
 find_library(PINCER_YAML NAMES libyaml-cpp.a REQUIRED)
+find_library(PINCER_RE2 NAMES libre2.a REQUIRED)
 
 add_compile_definitions(
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
@@ -20,3 +21,5 @@ add_library(pincer_sqlite INTERFACE)
 target_link_libraries(pincer_sqlite INTERFACE ${PINCER_SQLITE} Threads::Threads ${CMAKE_DL_LIBS} m)
 add_library(pincer_yaml INTERFACE)
 target_link_libraries(pincer_yaml INTERFACE ${PINCER_YAML})
+add_library(pincer_re2 INTERFACE)
+target_link_libraries(pincer_re2 INTERFACE ${PINCER_RE2} Threads::Threads)

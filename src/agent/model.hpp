@@ -5,12 +5,16 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "agent/tool.hpp"
 #include "base/secret.hpp"
-#include "io/http_client.hpp"
+
+namespace pincer::io {
+class HttpClient;
+}
 
 namespace pincer::agent {
 
@@ -58,6 +62,7 @@ public:
     virtual ~Model() = default;
     virtual std::string_view id() const = 0;   // "<provider>/<model>"; "builtin/responder"
     virtual bool is_local() const = 0;         // nothing leaves this machine: the egress policy has nothing to decide
+    // No delta is ever sent twice: an answer that broke off after its first delta is an error, not tried again.
     // Errors: unauthenticated (key refused), rate_limited (retry_after), timed_out (which wait), unavailable, protocol.
     virtual Task<Result<ModelReply>> respond(ModelRequest request, DeltaSink on_delta, Deadline deadline) = 0;
 };
@@ -74,6 +79,7 @@ struct ModelConfig {             // models.providers.<id> and one of its models,
 
 struct ModelApi {                // one wire format: "openai-completions", "anthropic-messages"
     std::string_view id;
+    // `http` outlives the model. Error: invalid_argument naming the key of the configuration that does not fit.
     Result<std::unique_ptr<Model>> (*make)(ModelConfig config, io::HttpClient& http);
 };
 std::span<const ModelApi> all_model_apis();

@@ -13,6 +13,10 @@
 #include "agent/model.hpp"
 #include "base/clock.hpp"
 
+namespace pincer::io {
+class Runtime;
+}
+
 namespace pincer::agent {
 
 struct Budget {
@@ -45,7 +49,8 @@ public:
     // On disk when it answers. Assistant and tool messages, in order.
     virtual Task<Result<>> append(Message message) = 0;
     // Asked for every call of a tool that is not read-only; may wait for a person for as long as the approval lives.
-    // The same call id asked again gives the same request, not a second one.
+    // The same call id asked again gives the same request, not a second one. Ids are made by the run
+    // ("<run id>-<n>"), never by a model, so a model cannot borrow the approval of an earlier call.
     virtual Task<Result<Gate>> gate(ToolCall call, ToolSpec tool) = 0;
     // Durable mark that the call is about to be made; tells whether the mark was there before.
     virtual Task<Result<CallState>> begin_call(ToolCall call, ToolSpec tool) = 0;
@@ -58,7 +63,7 @@ enum class RunEnd { finished, aborted, failed };
 struct RunOutcome {
     RunEnd end = RunEnd::finished;
     std::string text;              // the last assistant text: the answer
-    std::optional<Error> error;    // failed
+    std::optional<Error> error;    // failed: reason BUDGET_MODEL_CALLS or BUDGET_TIME when a budget was used up
     Usage usage;
 };
 
@@ -68,9 +73,15 @@ struct RunDeps {
     ToolSource& tools;
     const ModelEgressPolicy& egress;
     const Clock& clock;
+    io::Runtime& runtime;          // reads of one turn run side by side
 };
 
+// Tool results carry what the run itself knows in `structured`:
+//   {"gate": "denied" | "expired"} the call was not made; {"outcome": "unknown"} it may have been, and nothing can tell.
+//
 // Cancelling the task aborts the run: what had been said is kept, `aborted` is journalled by the caller.
+// An Error (rather than an outcome) means that the journal could not record or the gate could not ask: nothing was done
+// that is not on disk, and the run can be taken up again.
 Task<Result<RunOutcome>> run_agent(RunRequest request, RunDeps deps, Journal& journal);
 
 }  // namespace pincer::agent

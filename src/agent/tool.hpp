@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "base/json.hpp"
-#include "io/runtime.hpp"
+#include "io/deadline.hpp"
+#include "io/task.hpp"
 
 namespace pincer::agent {
 
@@ -23,6 +24,8 @@ struct ToolCall {
     std::string id;
     std::string name;
     json::object arguments;
+    // What the model wrote when that was not a JSON object. Such a call is never made; the model is told.
+    std::string malformed_arguments;
 };
 
 struct ToolResult {

@@ -6,6 +6,9 @@
 // microseconds; what may take longer goes through read_slow().
 //
 // SQLite is never shared between processes here: the file is locked (reason STORE_LOCKED names the pid that has it).
+// When the disk says no to a commit, every write of that batch fails: outcome_unknown with reason STORE_FAILED if the
+// bytes may have reached the disk all the same, and from then on nothing is written until the file is opened again; io
+// with reason STORE_FULL if there was no room, which mends itself.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +26,7 @@
 
 namespace pincer::storage {
 
-using Value = std::variant<std::monostate, std::int64_t, double, std::string>;  // NULL, INTEGER, REAL, TEXT or BLOB
+using Value = std::variant<std::monostate, std::int64_t, double, std::string>;  // NULL, INTEGER, REAL, TEXT (any bytes)
 
 // One row of an answer; columns by position.
 class Row {
@@ -37,14 +40,14 @@ public:
 };
 
 // A connection inside a transaction (write) or a snapshot (read). Statements are cached by their text, so SQL is always
-// a literal with ? places; values never go into the text.
+// a literal with ? places, one statement, as many values as places; values never go into the text.
 class Connection {
 public:
     virtual ~Connection() = default;
     // Number of rows changed. Errors: already_exists (unique or primary key), conflict (other constraint), io, corrupt.
     virtual Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Value> values = {}) = 0;
     virtual Result<std::int64_t> execute(std::string_view sql, std::span<const Value> values) = 0;
-    // Calls `each` for every row until it returns false.
+    // Calls `each` for every row until it returns false. It may run other statements on this connection.
     virtual Result<> query(std::string_view sql, std::initializer_list<Value> values, std::function<bool(const Row&)> each) = 0;
     virtual std::int64_t last_insert_id() const = 0;
 };
@@ -56,16 +59,25 @@ struct Migration {
     std::string_view sql;
 };
 
+struct Stats {
+    std::int64_t writes = 0;   // answered with success
+    std::int64_t commits = 0;  // as SQLite counts them (its commit hook)
+};
+
 class Database {
 public:
+    // Makes the file (0600) when it is not there; the folder must exist. Errors: conflict (STORE_LOCKED), unsupported
+    // (STORE_NEWER: the file comes from a newer program), corrupt, io.
     static Result<std::unique_ptr<Database>> open(io::Runtime& runtime, const std::filesystem::path& path, std::span<const Migration> migrations);
-    virtual ~Database() = default;  // waits for what is queued
+    virtual ~Database() = default;  // waits for what is queued; no task may still wait for an answer then
 
     // Completes after the commit that holds it is on disk. `work` runs on the writer thread and touches only what it
-    // was given by value.
+    // was given by value. Cancelling the task does not stop a write: it is done, and then answered. Errors: what `work`
+    // failed with; rate_limited (STORE_BUSY: 10,000 writes wait already, this one was not queued).
     virtual Task<Result<>> write(std::function<Result<>(Connection&)> work) = 0;
     virtual Result<> read(std::function<Result<>(Connection&)> work) = 0;
-    virtual Task<Result<>> read_slow(std::function<Result<>(Connection&)> work) = 0;
+    virtual Task<Result<>> read_slow(std::function<Result<>(Connection&)> work) = 0;  // on a thread of its own
+    virtual Stats stats() const = 0;
 
     // write() that gives back what `work` made.
     template <class T>

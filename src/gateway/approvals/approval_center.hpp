@@ -1,0 +1,91 @@
+// Where a tool call that may change something waits for a person. One request, shown in every surface at once; one
+// decision, taken from whichever comes first; a signed grant for exactly what was shown.
+//
+// Life of a request: gate() -> Desk (durable, in the chain) -> event to the web page and the bridges, cards into the
+// conversation and the configured places -> decide() from any of them -> Desk picks the winner -> resolved event, cards
+// rewritten, gate() answers with a grant. After a restart gate() is asked again for the same call and goes on waiting.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/run.hpp"
+#include "approval/approval.hpp"
+#include "gateway/config/gateway_config.hpp"
+#include "gateway/delivery/outbox.hpp"
+#include "gateway/events/event_bus.hpp"
+#include "gateway/store/store.hpp"
+
+namespace pincer::gateway {
+
+struct ApprovalDeps {
+    io::Runtime& runtime;
+    Store& store;
+    approval::Desk& desk;
+    approval::Authority& authority;
+    audit::Chain& chain;
+    EventBus& events;
+    Outbox& outbox;
+    const Clock& clock;
+};
+
+// What would run, for the card and for the digest.
+struct GatedCall {
+    Run run;
+    agent::ToolCall call;
+    agent::ToolSpec tool;
+    json::object plan;   // the plan that the call names by digest, as the planning tool gave it; empty when there is none
+};
+
+class ApprovalCenter {
+public:
+    ApprovalCenter(ApprovalDeps deps, const ApprovalConfig& config, const RoutingConfig& routing);
+    ~ApprovalCenter();
+
+    // Waits for the decision as long as the request lives. `waiting` is called once it is clear that a person is needed.
+    Task<Result<agent::Gate>> gate(GatedCall call, std::function<void()> waiting);
+
+    // A decision by somebody whom the caller has identified. `via` names the surface.
+    Task<Result<approval::Record>> decide(std::string id, approval::Decision decision, approval::Principal by, std::string via);
+    // A person in a channel: only those named in approvals.approvers (or owners) may. Error `forbidden`, APPROVAL_NOT_AN_APPROVER.
+    Task<Result<approval::Record>> decide_in_channel(std::string id, approval::Decision decision, std::string principal, std::string display, std::string via);
+    // The one sentence that a person reads after a decision or a late click.
+    static std::string describe(const Result<approval::Record>& outcome);
+
+    // Requests made over the wire by others (exec.approval.request, plugin.approval.request).
+    Task<Result<approval::Record>> open_request(approval::Request request, std::optional<Millis> ttl);
+    // Until it is decided, expires, or the deadline.
+    Task<Result<approval::Record>> wait(std::string id, Deadline deadline);
+
+    const approval::Desk& desk() const { return deps_.desk; }
+    approval::Principal principal(std::string id, std::string display) const;
+
+    // Expires what is due, once a second, until stopped.
+    void start();
+    Task<> stop();
+
+private:
+    struct Waiter;
+    Task<Result<approval::Record>> find_or_request(const GatedCall& call);
+    Task<Result<>> show(approval::Record record, channels::Route origin);
+    void changed(const approval::Record& record);
+    Task<> after_decision(approval::Record record);
+    Task<> rewrite_card(Delivery card, approval::Record record);
+    Task<> tick();
+    Task<Result<agent::Gate>> answer(approval::Record record, const GatedCall& call);
+
+    ApprovalDeps deps_;
+    const ApprovalConfig& config_;
+    const RoutingConfig& routing_;
+    std::map<std::string, std::vector<std::shared_ptr<io::Event>>> waiters_;
+    io::TaskGroup tasks_;
+};
+
+// Tokens of the buttons on a card: "ap:o:<id>" and "ap:d:<id>", within Telegram's 64 bytes.
+std::string button_token(approval::Decision decision, const std::string& id);
+std::optional<std::pair<approval::Decision, std::string>> parse_button_token(std::string_view token);
+
+}  // namespace pincer::gateway

@@ -1,0 +1,155 @@
+#include "gateway/approvals/card.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "crypto/hash.hpp"
+
+namespace pincer::gateway {
+namespace {
+
+constexpr std::size_t kTitleBytes = 80;         // OpenClaw's limits for plugin approvals
+constexpr std::size_t kDescriptionBytes = 512;
+
+std::string_view severity_of(approval::Risk risk) {
+    switch (risk) {
+        case approval::Risk::read:
+        case approval::Risk::low: return "info";
+        case approval::Risk::medium: return "warning";
+        case approval::Risk::high:
+        case approval::Risk::destructive: return "critical";
+    }
+    return "critical";
+}
+
+std::string server_of(const std::string& tool) { return tool.substr(0, tool.find("__")); }
+
+json::value or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+
+// Lines of "name: value" for what the plan says of itself.
+void add_line(std::string& text, std::string_view name, const std::string& value) {
+    if (!value.empty()) text += fmt::format("\n**{}:** {}", name, value);
+}
+
+std::string text_of(const json::object& o, std::string_view key) {
+    const json::value* v = json::find(o, key);
+    if (!v || v->is_null()) return {};
+    return strip_control(v->is_string() ? std::string(v->get_string()) : json::write(*v));
+}
+
+// The plan's own words for each step: what, how far it reaches, under which conditions, how it is taken back.
+void add_steps(std::string& text, const json::object& plan) {
+    const json::array* steps = json::array_at(plan, "steps");
+    if (!steps) return;
+    for (const auto& item : *steps) {
+        const json::object* step = item.if_object();
+        if (!step) continue;
+        add_line(text, "Step", text_of(*step, "summary"));
+        add_line(text, "Blast radius", text_of(*step, "blast_radius"));
+        if (const json::array* conditions = json::array_at(*step, "preconditions")) {
+            for (const auto& condition : *conditions) {
+                if (const json::object* c = condition.if_object()) add_line(text, "Only if", text_of(*c, "text"));
+            }
+        }
+        if (const json::object* undo = json::object_at(*step, "undo")) add_line(text, "Undo", text_of(*undo, "text"));
+    }
+}
+
+}  // namespace
+
+Result<approval::Request> make_request(const GatedCall& gated, approval::Principal requester, const channels::Route& origin) {
+    approval::Request request;
+    request.kind = "plugin";
+    request.requester = std::move(requester);
+    request.session_key = gated.run.session_key;
+    request.run_id = gated.run.id;
+    request.tool_call_id = gated.call.id;
+    request.risk = gated.tool.destructive ? approval::Risk::high : approval::Risk::medium;
+
+    request.subject = {{"tool", gated.call.name}, {"arguments", gated.call.arguments}};
+    std::string title = "Call " + gated.call.name;
+    std::string description = json::write(gated.call.arguments);
+    std::string digest = crypto::sha256_hex(json::write_canonical(request.subject));
+    if (!gated.plan.empty()) {
+        const json::object* document = json::object_at(gated.plan, "document");
+        PINCER_TRY(digest, json::require_string(gated.plan, "digest"));
+        if (!document || crypto::sha256_hex(json::write_canonical(*document)) != digest) {
+            return PINCER_FAIL(refused, "the plan shown by {} does not have the digest it claims; nothing was put up for approval", gated.call.name);
+        }
+        request.subject["plan"] = *document;
+        const json::array* steps = json::array_at(*document, "steps");
+        if (!steps || steps->empty()) return PINCER_FAIL(refused, "the plan of {} has no steps", gated.call.name);
+        request.risk = approval::Risk::read;
+        description.clear();
+        for (const auto& item : *steps) {
+            const json::object* step = item.if_object();
+            const auto risk = step ? approval::parse_risk(json::string_or(*step, "risk")) : std::nullopt;
+            if (!risk) return PINCER_FAIL(refused, "a step of the plan of {} does not say its risk", gated.call.name);
+            request.risk = std::max(request.risk, *risk);
+            if (!description.empty()) description += "\n";
+            description += text_of(*step, "summary");
+        }
+        title = steps->size() == 1 ? description : fmt::format("{} changes: {}", steps->size(), description);
+    }
+    request.subject_digest = digest;
+    request.presentation = {
+        {"pluginId", server_of(gated.call.name)},
+        {"title", truncate_utf8(strip_control(title), kTitleBytes)},
+        {"description", truncate_utf8(strip_control(description), kDescriptionBytes)},
+        {"scope", nullptr},
+        {"detail", nullptr},
+        {"severity", severity_of(request.risk)},
+        {"toolName", gated.call.name},
+        {"toolCallId", gated.call.id},
+        {"allowedDecisions", json::array{"allow-once", "deny"}},
+        {"agentId", "main"},
+        {"sessionKey", gated.run.session_key},
+        {"runId", gated.run.id},
+        {"turnSourceChannel", or_null(origin.channel)},
+        {"turnSourceTo", or_null(origin.to)},
+        {"turnSourceAccountId", or_null(origin.account_id)},
+        {"turnSourceThreadId", or_null(origin.thread_id)},
+    };
+    return request;
+}
+
+std::string card_markdown(const approval::Record& record) {
+    const json::object& shown = record.request.presentation;
+    std::string text = fmt::format("**Approval needed: {}**\n\n{}\n", json::string_or(shown, "title"), json::string_or(shown, "description"));
+    if (const json::object* plan = json::object_at(record.request.subject, "plan")) add_steps(text, *plan);
+    add_line(text, "Risk", std::string(approval::name_of(record.request.risk)));
+    add_line(text, "Asked by", strip_control(record.request.requester.display));
+    add_line(text, "Expires", to_rfc3339(record.expires_at));
+    add_line(text, "Digest", "`" + record.request.subject_digest.substr(0, 16) + "`");
+    text += fmt::format("\n\nOr write `/approve {} allow-once` (or `deny`).", record.id.str());
+    return text;
+}
+
+std::string outcome_markdown(const approval::Record& record) {
+    const std::string title = json::string_or(record.request.presentation, "title");
+    return fmt::format("**{}**\n\n{}", title, ApprovalCenter::describe(Result<approval::Record>(record)));
+}
+
+json::object requested_payload(const approval::Record& record) {
+    return {
+        {"approvalKind", record.request.kind},
+        {"id", record.id.str()},
+        {"request", record.request.presentation},
+        {"createdAtMs", to_millis(record.created_at)},
+        {"expiresAtMs", to_millis(record.expires_at)},
+    };
+}
+
+json::object resolved_payload(const approval::Record& record) {
+    // An expired request is told as a deny by nobody, as the original does.
+    const approval::Decision decision = record.decision.value_or(approval::Decision::deny);
+    return {
+        {"id", record.id.str()},
+        {"decision", approval::name_of(decision)},
+        {"resolvedBy", record.decided_by ? json::value(record.decided_by->display) : json::value(nullptr)},
+        {"ts", to_millis(record.decided_at.value_or(record.expires_at))},
+        {"request", record.request.presentation},
+    };
+}
+
+}  // namespace pincer::gateway

@@ -1,0 +1,21 @@
+// What a person sees of a request, made from the bytes that were hashed and nothing else.
+#pragma once
+
+#include <string>
+
+#include "approval/approval.hpp"
+#include "gateway/approvals/approval_center.hpp"
+
+namespace pincer::gateway {
+
+// The request to put before the Desk: digest, risk, card fields in the Gateway's wire form.
+Result<approval::Request> make_request(const GatedCall& call, approval::Principal requester, const channels::Route& origin);
+
+std::string card_markdown(const approval::Record& record);
+std::string outcome_markdown(const approval::Record& record);   // what the card becomes once it is decided
+
+// {approvalKind, id, request, createdAtMs, expiresAtMs} and {id, decision, resolvedBy, ts, request}.
+json::object requested_payload(const approval::Record& record);
+json::object resolved_payload(const approval::Record& record);
+
+}  // namespace pincer::gateway

@@ -1,0 +1,173 @@
+#include "gateway/auth/authenticator.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "crypto/hash.hpp"
+
+namespace pincer::gateway {
+namespace {
+
+namespace failure = wire::connect_failure;
+
+constexpr std::size_t kMaxFailures = 20;            // per address and minute, as the original
+constexpr Millis kFailureWindow{60'000};
+constexpr std::size_t kMaxTrackedAddresses = 4096;  // the map is fed from outside
+constexpr std::size_t kMaxDevices = 1024;
+
+// Everybody who holds the Gateway's own secret is, for the rule of four eyes, one person: its owner.
+constexpr std::string_view kOwner = "gateway-owner";
+
+bool same_secret(const Secret& ours, const Secret& theirs) { return !ours.empty() && crypto::constant_time_equal(ours.reveal(), theirs.reveal()); }
+
+std::string host_name(std::string_view host) {
+    if (host.starts_with('[')) return std::string(host.substr(0, host.find(']') + 1));
+    return to_lower(host.substr(0, host.find(':')));
+}
+
+std::string join_scopes(wire::ScopeSet scopes) {
+    const std::vector<std::string> names = scopes.names();
+    return join(names, ",");
+}
+
+wire::ScopeSet parse_scopes(std::string_view text) {
+    std::vector<std::string> names;
+    for (std::string_view name : split(text, ',')) {
+        if (!name.empty()) names.emplace_back(name);
+    }
+    return wire::ScopeSet::parse(names).value_or(wire::ScopeSet{});
+}
+
+}  // namespace
+
+Authenticator::Authenticator(const GatewayConfig& config, storage::Database& db, const Clock& clock, crypto::Random& random)
+    : config_(config), db_(db), clock_(clock), random_(random) {}
+
+Result<> Authenticator::load() {
+    return db_.read([this](storage::Connection& c) {
+        return c.query("SELECT device_id, public_key, token_digest, scopes, platform, family, revoked_at IS NOT NULL FROM devices", {}, [this](const storage::Row& row) {
+            Device device{row.text(1), row.text(2), row.text(4), row.text(5), parse_scopes(row.text(3)), row.integer(6) != 0};
+            devices_.insert_or_assign(row.text(0), std::move(device));
+            return true;
+        });
+    });
+}
+
+bool Authenticator::host_allowed(std::string_view host) const {
+    const std::string name = host_name(host);
+    if (name == "localhost" || name == "127.0.0.1" || name == "[::1]") return true;
+    if (!is_loopback_bind(config_.bind_address) && (name == config_.bind_address || name.find_first_not_of("0123456789.") == std::string::npos)) return true;
+    const auto names_it = [&](const std::string& origin) { return host_name(origin.substr(origin.find("//") == std::string::npos ? 0 : origin.find("//") + 2)) == name; };
+    return std::any_of(config_.allowed_origins.begin(), config_.allowed_origins.end(), names_it);
+}
+
+bool Authenticator::origin_allowed(std::string_view origin, std::string_view host) const {
+    if (origin.empty()) return true;
+    if (origin == "http://" + std::string(host) || origin == "https://" + std::string(host)) return host_allowed(host);
+    return std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(), origin) != config_.allowed_origins.end();
+}
+
+bool Authenticator::too_many_failures(const std::string& ip) {
+    const auto at = failures_.find(ip);
+    if (at == failures_.end()) return false;
+    while (!at->second.empty() && clock_.steady() - at->second.front() > kFailureWindow) at->second.pop_front();
+    if (!at->second.empty()) return at->second.size() >= kMaxFailures;
+    failures_.erase(at);
+    return false;
+}
+
+void Authenticator::note_failure(const std::string& ip) {
+    if (failures_.size() >= kMaxTrackedAddresses && !failures_.contains(ip)) failures_.erase(failures_.begin());
+    auto& list = failures_[ip];
+    if (list.size() < kMaxFailures) list.push_back(clock_.steady());
+}
+
+bool Authenticator::http_secret_matches(std::string_view presented) const {
+    const Secret secret{std::string(presented)};
+    return same_secret(config_.auth.mode == AuthMode::password ? config_.auth.password : config_.auth.token, secret);
+}
+
+Task<std::variant<Admitted, wire::ConnectFailure>> Authenticator::admit(wire::ConnectParams params, std::string nonce, Peer peer) {
+    if (too_many_failures(peer.ip)) co_return failure::rate_limited(kFailureWindow.count());
+    if (params.role != "operator") co_return failure::role_not_supported(params.role);
+    if (!params.device && params.auth.empty() && config_.auth.mode != AuthMode::none) co_return failure::device_identity_required();
+    if (params.device) {
+        if (auto problem = wire::verify_device(params, nonce, clock_.wall())) {
+            note_failure(peer.ip);
+            co_return *std::move(problem);
+        }
+    }
+    const auto known = params.device ? devices_.find(params.device->id) : devices_.end();
+    const bool paired = known != devices_.end() && !known->second.revoked;
+
+    Admitted admitted;
+    const bool by_password = config_.auth.mode == AuthMode::password;
+    const Secret& ours = by_password ? config_.auth.password : config_.auth.token;
+    const Secret& theirs = params.auth.token.empty() ? params.auth.password : params.auth.token;
+    const Secret& device_token = params.auth.device_token.empty() ? params.auth.token : params.auth.device_token;
+    bool shared = false;
+    if (config_.auth.mode == AuthMode::none) {
+        admitted.method = "none";
+        shared = true;
+    } else if (same_secret(ours, theirs)) {
+        admitted.method = by_password ? "password" : "token";
+        shared = true;
+    } else if (paired && !device_token.empty() && crypto::constant_time_equal(known->second.token_digest, crypto::sha256_hex(device_token.reveal()))) {
+        admitted.method = "device-token";
+    } else {
+        note_failure(peer.ip);
+        if (theirs.empty() && params.auth.device_token.empty()) co_return by_password ? failure::password_missing() : failure::token_missing();
+        co_return params.auth.device_token.empty() ? (by_password ? failure::password_mismatch() : failure::token_mismatch()) : failure::device_token_mismatch();
+    }
+    auto asked = wire::ScopeSet::parse(params.scopes);
+    if (!asked) co_return failure::invalid_params("invalid connect params: at /scopes: " + asked.error().message());
+
+    if (!params.device) {
+        if (!peer.loopback) co_return failure::device_identity_required();
+        admitted.principal = {"operator:" + admitted.method, params.client.display_name.empty() ? params.client.id : params.client.display_name, std::string(kOwner)};
+        admitted.scopes = *asked;   // the shared secret's own record: every scope, on this machine
+        co_return admitted;
+    }
+    // A new device, or one that wants more than its record: silently ours on this machine with the shared secret, a
+    // matter for a person from elsewhere.
+    const bool needs_more = !paired || !known->second.scopes.covers(*asked);
+    const bool changed = paired && (known->second.platform != params.client.platform || known->second.family != params.client.device_family);
+    if ((needs_more || changed) && !(shared && peer.loopback)) {
+        const auto reason = !paired ? failure::PairingReason::not_paired : changed ? failure::PairingReason::metadata_upgrade : failure::PairingReason::scope_upgrade;
+        co_return failure::pairing_required(reason, random_.uuid());
+    }
+    if (needs_more || changed) {
+        Device device = paired ? known->second : Device{};
+        if (!paired && devices_.size() >= kMaxDevices) co_return failure::rate_limited(kFailureWindow.count());
+        admitted.device_token = Secret(random_.token());
+        admitted.issued_at_ms = to_millis(clock_.wall());
+        device.public_key = params.device->public_key;
+        device.token_digest = crypto::sha256_hex(admitted.device_token.reveal());
+        device.platform = params.client.platform;
+        device.family = params.client.device_family;
+        for (const std::string& name : asked->names()) device.scopes.add(*wire::scope_named(name));
+        auto stored = co_await store_device(params.device->id, device, params.client.display_name);
+        if (!stored) log::failure(log::Level::error, "device.store", stored.error());
+    }
+    admitted.device_id = params.device->id;
+    admitted.principal = {"operator:" + params.device->id.substr(0, 16), params.client.display_name.empty() ? params.client.id : params.client.display_name, std::string(kOwner)};
+    admitted.scopes = *asked;
+    co_return admitted;
+}
+
+Task<Result<>> Authenticator::store_device(std::string id, Device device, std::string display) {
+    const std::int64_t now = to_millis(clock_.wall());
+    std::function<Result<>(storage::Connection&)> work = [=](storage::Connection& c) -> Result<> {
+        PINCER_CHECK(c.execute("INSERT INTO devices (device_id, public_key, token_digest, role, scopes, platform, family, display, paired_at) "
+                               "VALUES (?, ?, ?, 'operator', ?, ?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE SET token_digest = excluded.token_digest, "
+                               "scopes = excluded.scopes, platform = excluded.platform, family = excluded.family, display = excluded.display, revoked_at = NULL",
+                               {id, device.public_key, device.token_digest, join_scopes(device.scopes), device.platform, device.family, display, now}));
+        return {};
+    };
+    PINCER_CO_CHECK(co_await db_.write(std::move(work)));
+    devices_.insert_or_assign(std::move(id), std::move(device));
+    co_return Result<>{};
+}
+
+}  // namespace pincer::gateway

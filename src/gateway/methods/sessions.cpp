@@ -1,0 +1,116 @@
+#include <algorithm>
+
+#include "gateway/events/payloads.hpp"
+#include "gateway/methods/handlers.hpp"
+
+namespace pincer::gateway {
+namespace {
+
+constexpr std::int64_t kMostRows = 500;
+constexpr std::int64_t kMostMessages = 1'000;
+constexpr std::int64_t kMostReplayed = 1'000;
+
+std::size_t limit_of(const json::object& params, std::int64_t otherwise, std::int64_t most) {
+    return std::size_t(std::clamp<std::int64_t>(json::int_at(params, "limit").value_or(otherwise), 1, most));
+}
+
+RowOptions row_options(const json::object& params) {
+    return {json::bool_at(params, "includeDerivedTitles").value_or(false), json::bool_at(params, "includeLastMessage").value_or(false)};
+}
+
+json::object defaults_of(const GatewayConfig& config) {
+    const bool own = config.model.api.empty();
+    return {{"modelProvider", own ? "builtin" : config.model.config.provider}, {"model", own ? "responder" : config.model.config.model},
+            {"contextTokens", config.model.config.context_window}};
+}
+
+}  // namespace
+
+Answer sessions_list(MethodCall& call) {
+    SessionFilter filter;
+    filter.limit = limit_of(call.params, 50, kMostRows);
+    filter.offset = std::size_t(std::max<std::int64_t>(0, json::int_at(call.params, "offset").value_or(0)));
+    filter.search = json::string_or(call.params, "search");
+    const SessionPage page = call.core.store.list(filter);
+    const RowOptions options = row_options(call.params);
+    json::array rows;
+    rows.reserve(page.rows.size());
+    for (const Session* session : page.rows) rows.push_back(session_row(*session, call.core.runs.active(session->key), options));
+    const std::size_t end = filter.offset + page.rows.size();
+    const bool more = end < page.total;
+    return Answer::of({
+        {"ts", to_millis(call.core.clock.wall())},
+        {"path", call.core.store_path},
+        {"count", std::int64_t(page.rows.size())},
+        {"totalCount", std::int64_t(page.total)},
+        {"limitApplied", std::int64_t(filter.limit)},
+        {"nextOffset", more ? json::value(std::int64_t(end)) : json::value(nullptr)},
+        {"hasMore", more},
+        {"owners", json::array()},
+        {"defaults", defaults_of(call.core.config)},
+        {"sessions", std::move(rows)},
+    });
+}
+
+Answer sessions_describe(MethodCall& call) {
+    const Session* session = call.core.store.find(json::string_or(call.params, "key"));
+    if (!session) return Answer::of({{"session", nullptr}});
+    return Answer::of({{"session", session_row(*session, call.core.runs.active(session->key), row_options(call.params))}});
+}
+
+Answer sessions_get(MethodCall& call) {
+    auto entries = call.core.store.tail(json::string_or(call.params, "key"), limit_of(call.params, 200, kMostMessages), true);
+    if (!entries) return Answer::failed(entries.error());
+    json::array messages;
+    for (const Entry& entry : *entries) messages.push_back(to_wire(entry));
+    return Answer::of({{"messages", std::move(messages)}});
+}
+
+Answer sessions_subscribe(MethodCall& call) {
+    call.caller.subscribed = true;
+    return Answer::of({{"subscribed", true}});
+}
+
+Answer sessions_unsubscribe(MethodCall& call) {
+    call.caller.subscribed = false;
+    return Answer::of({{"subscribed", false}});
+}
+
+Task<Answer> sessions_delete(MethodCall call) {
+    const std::string key = json::string_or(call.params, "key");
+    if (!call.core.runs.active(key).empty()) {
+        Error busy(ErrorCode::conflict, "the session has a run at work; abort it first");
+        co_return Answer::failed(busy);
+    }
+    auto removed = co_await call.core.store.remove_session(key);
+    if (!removed) co_return Answer::failed(removed.error());
+    json::object payload{{"ok", true}, {"key", key}, {"deleted", *removed}};
+    co_return Answer::of(payload);
+}
+
+// What a bridge missed: events by their durable number. An event whose message is gone is left out, its number is not.
+Answer events_replay(MethodCall& call) {
+    const std::int64_t after = std::max<std::int64_t>(0, json::int_at(call.params, "afterEventId").value_or(0));
+    auto logged = call.core.store.events_after(after, limit_of(call.params, 200, kMostReplayed));
+    if (!logged) return Answer::failed(logged.error());
+    const bool approvals_visible = call.caller.scopes.allows(wire::Scope::approvals);
+    json::array events;
+    for (const LoggedEvent& event : *logged) {
+        auto payload = json::parse_object(event.payload);
+        if (!payload) continue;
+        json::object body = *std::move(payload);
+        if (event.name == "session.message") {
+            auto entry = call.core.store.message(json::string_or(body, "sessionKey"), json::string_or(body, "messageId"));
+            const Session* session = call.core.store.find(json::string_or(body, "sessionKey"));
+            if (!entry || !*entry || !session) continue;
+            body = session_message_payload(**entry, *session, event.id);
+        } else if (!approvals_visible) {
+            continue;
+        }
+        events.push_back(json::object{{"id", event.id}, {"event", event.name}, {"payload", std::move(body)}});
+    }
+    const auto [oldest, newest] = call.core.store.event_range();
+    return Answer::of({{"events", std::move(events)}, {"oldestId", oldest}, {"newestId", newest}});
+}
+
+}  // namespace pincer::gateway

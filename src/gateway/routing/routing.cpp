@@ -1,0 +1,79 @@
+#include "gateway/routing/routing.hpp"
+
+#include <algorithm>
+
+namespace pincer::gateway {
+namespace {
+
+std::string direct_key(const RoutingConfig& config, const channels::InboundMessage& m) {
+    const std::string human = config.human_of(principal_of(m.route, m.sender));
+    const std::string peer = human.empty() ? m.sender.id : human;
+    switch (config.dm_scope) {
+        case DmScope::main: return "main";
+        case DmScope::per_peer: return "direct:" + peer;
+        case DmScope::per_channel_peer: return m.route.channel + ":direct:" + peer;
+        case DmScope::per_account_channel_peer: return m.route.channel + ":" + m.route.account_id + ":direct:" + peer;
+    }
+    return "main";
+}
+
+}  // namespace
+
+Result<RoutingConfig> RoutingConfig::from_config(const json::object& root) {
+    RoutingConfig config;
+    const json::object* session = json::object_at(root, "session");
+    if (!session) return config;
+    if (const auto scope = json::string_at(*session, "dmScope")) {
+        if (*scope == "main") config.dm_scope = DmScope::main;
+        else if (*scope == "per-peer") config.dm_scope = DmScope::per_peer;
+        else if (*scope == "per-channel-peer") config.dm_scope = DmScope::per_channel_peer;
+        else if (*scope == "per-account-channel-peer") config.dm_scope = DmScope::per_account_channel_peer;
+        else return PINCER_FAIL(invalid_argument, "session.dmScope: must be main, per-peer, per-channel-peer or per-account-channel-peer");
+    }
+    if (const json::object* links = json::object_at(*session, "identityLinks")) {
+        for (const auto& [name, ids] : *links) {
+            if (!ids.is_array()) return PINCER_FAIL(invalid_argument, "session.identityLinks.{}: must be a list of ids like \"slack:T1.U2\"", std::string_view(name));
+            for (const auto& id : ids.get_array()) {
+                if (id.is_string()) config.identity_links[std::string(name)].emplace_back(id.get_string());
+            }
+        }
+    }
+    return config;
+}
+
+std::string RoutingConfig::human_of(const std::string& principal) const {
+    for (const auto& [human, ids] : identity_links) {
+        if (std::find(ids.begin(), ids.end(), principal) != ids.end()) return human;
+    }
+    return {};
+}
+
+std::string principal_of(const channels::Route& route, const channels::Sender& sender) { return route.channel + ":" + sender.id; }
+
+Session session_for(const RoutingConfig& config, const channels::InboundMessage& m) {
+    Session session;
+    session.agent_id = config.agent_id;
+    session.route = m.route;
+    std::string tail;
+    switch (m.type) {
+        case channels::ConversationType::direct:
+            tail = direct_key(config, m);
+            session.display_name = m.sender.display;
+            break;
+        case channels::ConversationType::group:
+            tail = m.route.channel + ":group:" + m.route.to;
+            session.kind = SessionKind::group;
+            break;
+        case channels::ConversationType::room:
+            tail = m.route.channel + ":channel:" + m.route.to;
+            session.kind = SessionKind::group;
+            break;
+    }
+    if (!m.route.thread_id.empty() && !(m.type == channels::ConversationType::direct && config.dm_scope == DmScope::main)) {
+        tail += (m.route.channel == "telegram" ? ":topic:" : ":thread:") + m.route.thread_id;
+    }
+    session.key = "agent:" + config.agent_id + ":" + tail;
+    return session;
+}
+
+}  // namespace pincer::gateway

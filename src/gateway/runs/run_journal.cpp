@@ -1,0 +1,97 @@
+#include "gateway/runs/run_journal.hpp"
+
+#include "base/log.hpp"
+#include "crypto/hash.hpp"
+
+namespace pincer::gateway {
+
+Task<Result<>> RunManager::Journal::record(std::string kind, json::object body) {
+    audit::Entry entry{.kind = std::move(kind), .actor = active_->run.principal, .body = std::move(body), .follows = std::nullopt};
+    entry.body["run"] = active_->run.id;
+    PINCER_CO_CHECK(co_await manager_.deps_.chain.append(std::move(entry)));
+    co_return Result<>{};
+}
+
+Task<Result<>> RunManager::Journal::append(agent::Message message) {
+    const bool last_words = message.role == agent::Role::assistant && message.tool_calls.empty();
+    if (last_words) {
+        PINCER_CO_CHECK(co_await manager_.write_answer(active_, std::move(message), RunState::finished));
+        co_return Result<>{};
+    }
+    if (message.role == agent::Role::tool) {
+        json::object body{{"tool", message.tool_name}, {"call", message.tool_call_id}, {"is_error", message.is_error}};
+        body["result_digest"] = crypto::sha256_hex(json::write_canonical(agent::to_json(message)));
+        if (const json::object* evidence = json::object_at(message.structured, "audit")) body["follows"] = *evidence;
+        PINCER_CO_CHECK(co_await record("tool.answered", std::move(body)));
+    }
+    PINCER_CO_CHECK(co_await manager_.deps_.store.append(active_->run.session_key, active_->run.id, std::move(message), false));
+    co_return Result<>{};
+}
+
+// The plan that a call names by its digest, as the planning tool of the same conversation gave it.
+json::object RunManager::Journal::plan_named_by(const agent::ToolCall& call) const {
+    const auto digest = json::string_at(call.arguments, "plan_digest");
+    auto conversation = manager_.deps_.store.tail(active_->run.session_key, kConversationEntries, false);
+    if (!digest || !conversation) return {};
+    for (auto entry = conversation->rbegin(); entry != conversation->rend(); ++entry) {
+        const json::object* plan = json::object_at(entry->message.structured, "plan");
+        if (entry->message.role == agent::Role::tool && plan && json::string_at(*plan, "digest") == digest) return *plan;
+    }
+    return {};
+}
+
+Task<Result<agent::Gate>> RunManager::Journal::gate(agent::ToolCall call, agent::ToolSpec tool) {
+    RunDeps& deps = manager_.deps_;
+    GatedCall gated{active_->run, std::move(call), std::move(tool), {}};
+    gated.plan = plan_named_by(gated.call);
+    bool stepped_aside = false;
+    std::function<void()> waiting = [this, &stepped_aside] {
+        stepped_aside = true;
+        phase("approval", {{"state", "waiting"}});
+        if (std::exchange(active_->holds_slot, false)) active_->slot->release();
+    };
+    PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::waiting, ""));
+    auto answer = co_await deps.approvals.gate(std::move(gated), std::move(waiting));
+    if (stepped_aside && answer) {
+        PINCER_CO_CHECK(co_await active_->slot->acquire());
+        active_->holds_slot = true;
+    }
+    if (answer) PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::running, ""));
+    co_return answer;
+}
+
+Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall call, agent::ToolSpec tool) {
+    json::object body{{"tool", call.name}, {"call", call.id}, {"arguments_digest", crypto::sha256_hex(json::write_canonical(call.arguments))}};
+    body["read_only"] = tool.read_only;
+    PINCER_CO_CHECK(co_await record("tool.called", std::move(body)));
+    PINCER_CO_TRY(const bool fresh, co_await manager_.deps_.store.mark_call_begun(active_->run.id, call.id, call.name));
+    co_return fresh ? agent::CallState::fresh : agent::CallState::begun;
+}
+
+void RunManager::Journal::delta(std::string_view text) {
+    active_->text += text;
+    const WallTime now = manager_.deps_.clock.wall();
+    json::object data{{"text", active_->text}, {"delta", text}};
+    manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), "assistant", std::move(data), now));
+    manager_.publish("chat", active_->run.session_key, chat_delta(active_->next_event(), text, active_->text, now));
+}
+
+void RunManager::Journal::phase(std::string_view name, json::object detail) {
+    if (name == "model") active_->text.clear();
+    detail["phase"] = name;
+    const std::string_view stream = name == "tool" ? "tool" : "lifecycle";
+    manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), stream, std::move(detail), manager_.deps_.clock.wall()));
+}
+
+void RunManager::Journal::model_egress(const agent::EgressReport& report) {
+    json::object body{{"run", active_->run.id}, {"model", report.model}, {"request_digest", report.request_digest}, {"bytes", std::int64_t(report.bytes)}};
+    json::array redactions, withheld;
+    for (const auto& r : report.redactions) redactions.push_back(json::object{{"kind", r.kind}, {"count", std::int64_t(r.count)}});
+    for (const auto& tool : report.withheld_tools) withheld.push_back(json::value(tool));
+    body["redactions"] = std::move(redactions);
+    body["withheld"] = std::move(withheld);
+    audit::Entry entry{.kind = "model.egress", .actor = active_->run.principal, .body = std::move(body), .follows = std::nullopt};
+    manager_.tasks_.spawn(manager_.append_to_chain(std::move(entry)));
+}
+
+}  // namespace pincer::gateway

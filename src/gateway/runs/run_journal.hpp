@@ -1,0 +1,46 @@
+// What a run writes down while it works. Private to the folder.
+#pragma once
+
+#include "gateway/runs/run_manager.hpp"
+
+namespace pincer::gateway {
+
+struct RunManager::Active {
+    Active(io::Runtime& runtime, Run r) : run(std::move(r)), task(runtime) {}
+
+    Run run;
+    io::TaskGroup task;            // the work itself: what an abort cancels
+    SessionSlot* slot = nullptr;
+    bool holds_slot = false;
+    bool aborted = false;
+    bool answered = false;
+    std::string text;              // streamed so far
+    RunEventContext events;
+    Result<agent::RunOutcome> outcome = PINCER_FAIL(internal, "the run did not start");
+
+    const RunEventContext& next_event() {
+        ++events.seq;
+        return events;
+    }
+};
+
+class RunManager::Journal final : public agent::Journal {
+public:
+    Journal(RunManager& manager, std::shared_ptr<Active> active) : manager_(manager), active_(std::move(active)) {}
+
+    Task<Result<>> append(agent::Message message) override;
+    Task<Result<agent::Gate>> gate(agent::ToolCall call, agent::ToolSpec tool) override;
+    Task<Result<agent::CallState>> begin_call(agent::ToolCall call, agent::ToolSpec tool) override;
+    void delta(std::string_view text) override;
+    void phase(std::string_view name, json::object detail) override;
+    void model_egress(const agent::EgressReport& report) override;
+
+private:
+    Task<Result<>> record(std::string kind, json::object body);
+    json::object plan_named_by(const agent::ToolCall& call) const;
+
+    RunManager& manager_;
+    std::shared_ptr<Active> active_;
+};
+
+}  // namespace pincer::gateway

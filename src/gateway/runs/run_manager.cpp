@@ -1,0 +1,162 @@
+#include "gateway/runs/run_manager.hpp"
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "crypto/hash.hpp"
+#include "gateway/runs/run_journal.hpp"
+
+namespace pincer::gateway {
+
+RunManager::RunManager(RunDeps deps) : deps_(std::move(deps)), tasks_(deps_.runtime) {}
+RunManager::~RunManager() = default;
+
+Result<> RunManager::start() {
+    PINCER_TRY(std::vector<Run> open, deps_.store.open_runs());
+    for (Run& run : open) launch(std::move(run));
+    return {};
+}
+
+void RunManager::launch(Run run) {
+    if (active_.contains(run.id)) return;   // asked before start() had taken it up
+    auto active = std::make_shared<Active>(deps_.runtime, std::move(run));
+    const Session* session = deps_.store.find(active->run.session_key);
+    active->events = {active->run.id, active->run.session_key, session ? session->agent_id : "main", 0};
+    auto& slot = slots_[active->run.session_key];
+    if (!slot) slot = std::make_unique<SessionSlot>(deps_.runtime);
+    active->slot = slot.get();
+    active_.emplace(active->run.id, active);
+    tasks_.spawn(work(active));
+}
+
+bool RunManager::abort(const std::string& run_id) {
+    const auto at = active_.find(run_id);
+    if (at == active_.end()) return false;
+    at->second->aborted = true;
+    at->second->task.cancel();
+    return true;
+}
+
+std::vector<std::string> RunManager::active(std::string_view session_key) const {
+    std::vector<std::string> ids;
+    for (const auto& [id, active] : active_) {
+        if (active->run.session_key == session_key) ids.push_back(id);
+    }
+    return ids;
+}
+
+Task<> RunManager::stop() {
+    stopping_ = true;
+    for (auto& [id, active] : active_) active->task.cancel();
+    co_await tasks_.stop();
+}
+
+// The outer task is never cancelled by an abort, only the inner one is: so the end of a run is always written.
+Task<> RunManager::work(std::shared_ptr<Active> active) {
+    auto finished = std::make_shared<io::Event>(deps_.runtime);
+    active->task.spawn(run_inner(active, finished));
+    auto waited = co_await finished->wait();
+    co_await active->task.stop();
+    if (waited && !stopping_) co_await settle(active, std::move(active->outcome));
+    active_.erase(active->run.id);
+    if (const auto slot = slots_.find(active->run.session_key); slot != slots_.end() && slot->second->idle()) slots_.erase(slot);
+}
+
+Task<> RunManager::run_inner(std::shared_ptr<Active> active, std::shared_ptr<io::Event> finished) {
+    auto taken = co_await deps_.tools_ready.wait();
+    if (taken) taken = co_await active->slot->acquire();
+    if (taken) {
+        active->holds_slot = true;
+        active->outcome = co_await answer(active);
+    } else {
+        active->outcome = Failure(std::move(taken).error());
+    }
+    if (std::exchange(active->holds_slot, false)) active->slot->release();
+    finished->set();
+}
+
+Task<Result<agent::RunOutcome>> RunManager::answer(std::shared_ptr<Active> active) {
+    const Run& run = active->run;
+    PINCER_CO_CHECK(co_await deps_.store.set_run_state(run.id, RunState::running, ""));
+    publish("chat", run.session_key, chat_status(active->next_event(), "starting_model"));
+    publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", "start"}, {"startedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
+
+    agent::RunRequest request;
+    request.run_id = run.id;
+    request.system = deps_.system_prompt;
+    PINCER_CO_TRY(request.messages, deps_.store.conversation_for(run, kConversationEntries));
+    request.context.principal = run.principal;
+    request.context.session_key = run.session_key;
+    request.context.run_id = run.id;
+    agent::RunDeps deps{deps_.model, deps_.fallback, deps_.tools, deps_.egress, deps_.clock, deps_.runtime};
+    Journal journal(*this, active);
+    co_return co_await agent::run_agent(std::move(request), deps, journal);
+}
+
+// Writes how it ended, tells the conversation, and closes the run. An answer was written by the journal already.
+Task<> RunManager::settle(std::shared_ptr<Active> active, Result<agent::RunOutcome> outcome) {
+    const Run& run = active->run;
+    const bool failed = !outcome || outcome->end == agent::RunEnd::failed;
+    if (active->aborted || (outcome && outcome->end == agent::RunEnd::aborted)) {
+        auto ended = co_await deps_.store.set_run_state(run.id, RunState::aborted, "");
+        if (!ended) log::failure(log::Level::error, "run.close", ended.error());
+        publish("chat", run.session_key, chat_aborted(active->next_event()));
+    } else if (failed && !active->answered) {
+        const Error error = !outcome ? outcome.error() : outcome->error.value_or(Error(ErrorCode::internal, "the run ended without an answer"));
+        log::failure(log::Level::warn, "run.failed", error);
+        agent::Message apology;
+        apology.role = agent::Role::assistant;
+        apology.text = fmt::format("I could not finish this: {}.", error.message());
+        auto written = co_await write_answer(active, std::move(apology), RunState::failed);
+        if (!written) log::failure(log::Level::error, "run.close", written.error());
+        publish("chat", run.session_key, chat_error(active->next_event(), error.message()));
+    }
+    publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", failed ? "error" : "end"}, {"endedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
+    if (const Session* session = deps_.store.find(run.session_key)) {
+        publish("sessions.changed", run.session_key, sessions_changed_payload(*session, "agent.input.settled", deps_.clock.wall()));
+    }
+}
+
+// The last words of a run: transcript, delivery and end of the run in one transaction, and in the chain before that.
+Task<Result<Entry>> RunManager::write_answer(std::shared_ptr<Active> active, agent::Message message, RunState end) {
+    const Run& run = active->run;
+    audit::Entry record{.kind = "answer.given", .actor = "gateway", .body = {}, .follows = std::nullopt};
+    record.body = {{"session", run.session_key}, {"run", run.id}, {"text_digest", crypto::sha256_hex(message.text)}};
+    PINCER_CO_CHECK(co_await deps_.chain.append(std::move(record)));
+
+    const Session* session = deps_.store.find(run.session_key);
+    std::optional<Delivery> delivery;
+    if (session && session->route.complete() && session->route.channel == run.source_channel && run.source_channel != "webchat") {
+        delivery.emplace();
+        delivery->purpose = "answer";
+        delivery->subject = run.id;
+        delivery->out.delivery_id = "answer:" + run.id;
+        delivery->out.route = session->route;
+        delivery->out.markdown = message.text;
+    }
+    PINCER_CO_TRY(Entry entry, co_await deps_.store.append_answer(run.session_key, run.id, std::move(message), delivery, end));
+    active->answered = true;
+    if (delivery) deps_.outbox.take(*std::move(delivery));
+    publish_entry(entry);
+    publish("chat", run.session_key, chat_final(active->next_event(), entry));
+    co_return entry;
+}
+
+Task<> RunManager::append_to_chain(audit::Entry entry) {
+    auto appended = co_await deps_.chain.append(std::move(entry));
+    if (!appended) log::failure(log::Level::error, "audit.append", appended.error());
+}
+
+void RunManager::publish(const char* name, const std::string& session_key, const json::object& payload) {
+    Event event;
+    event.name = name;
+    event.payload = std::make_shared<const std::string>(json::write(payload));
+    event.session_key = session_key;
+    deps_.events.publish(event);
+}
+
+void RunManager::publish_entry(const Entry& entry) {
+    const Session* session = deps_.store.find(entry.session_key);
+    if (entry.visible && session) publish("session.message", entry.session_key, session_message_payload(entry, *session, entry.event_id));
+}
+
+}  // namespace pincer::gateway

@@ -1,0 +1,70 @@
+// Agent runs: from a question on disk to an answer on disk, whatever happens in between.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/run.hpp"
+#include "gateway/approvals/approval_center.hpp"
+#include "gateway/events/event_bus.hpp"
+#include "gateway/events/payloads.hpp"
+#include "gateway/runs/session_slot.hpp"
+#include "gateway/store/store.hpp"
+
+namespace pincer::gateway {
+
+struct RunDeps {
+    io::Runtime& runtime;
+    Store& store;
+    EventBus& events;
+    Outbox& outbox;
+    ApprovalCenter& approvals;
+    audit::Chain& chain;
+    agent::Model& model;
+    agent::Model& fallback;
+    agent::ToolSource& tools;
+    const agent::ModelEgressPolicy& egress;
+    const Clock& clock;
+    io::Event& tools_ready;   // set once the MCP servers have been asked for their tools; runs wait for it
+    std::string system_prompt;
+};
+
+class RunManager {
+public:
+    explicit RunManager(RunDeps deps);
+    ~RunManager();
+
+    // Takes up what a former life left open. Once, at start.
+    Result<> start();
+    void launch(Run run);
+    // False when there is no such run at work. The run ends as `aborted`; what was said is kept.
+    bool abort(const std::string& run_id);
+    std::vector<std::string> active(std::string_view session_key) const;
+    // Stops working; open runs stay open on disk and are taken up by the next start.
+    Task<> stop();
+
+private:
+    struct Active;
+    class Journal;
+    Task<> work(std::shared_ptr<Active> active);
+    Task<> run_inner(std::shared_ptr<Active> active, std::shared_ptr<io::Event> finished);
+    Task<> append_to_chain(audit::Entry entry);
+    Task<Result<agent::RunOutcome>> answer(std::shared_ptr<Active> active);
+    Task<> settle(std::shared_ptr<Active> active, Result<agent::RunOutcome> outcome);
+    Task<Result<Entry>> write_answer(std::shared_ptr<Active> active, agent::Message message, RunState end);
+    void publish(const char* name, const std::string& session_key, const json::object& payload);
+    void publish_entry(const Entry& entry);
+
+    RunDeps deps_;
+    std::map<std::string, std::shared_ptr<Active>, std::less<>> active_;
+    std::map<std::string, std::unique_ptr<SessionSlot>, std::less<>> slots_;
+    bool stopping_ = false;
+    io::TaskGroup tasks_;
+};
+
+// How much of a conversation a run is shown.
+inline constexpr std::size_t kConversationEntries = 80;
+
+}  // namespace pincer::gateway

@@ -1,0 +1,171 @@
+// Store: opening, sessions, transcripts.
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "gateway/store/entry_codec.hpp"
+#include "gateway/store/store.hpp"
+
+namespace pincer::gateway {
+namespace {
+
+constexpr std::string_view kSessionColumns =
+    "key, session_id, agent_id, kind, channel, account_id, recipient, thread_id, display_name, title, preview, created_at, updated_at, last_seq";
+
+Session session_from(const storage::Row& row) {
+    Session s;
+    s.key = row.text(0);
+    s.session_id = row.text(1);
+    s.agent_id = row.text(2);
+    s.kind = row.view(3) == "group" ? SessionKind::group : SessionKind::direct;
+    s.route = {row.text(4), row.text(5), row.text(6), row.text(7)};
+    s.display_name = row.text(8);
+    s.title = row.text(9);
+    s.preview = row.text(10);
+    s.created_at = from_millis(row.integer(11));
+    s.updated_at = from_millis(row.integer(12));
+    s.last_seq = row.integer(13);
+    return s;
+}
+
+bool matches(const Session& session, const SessionFilter& filter, const std::string& needle) {
+    if (!filter.channel.empty() && session.route.channel != filter.channel) return false;
+    if (needle.empty()) return true;
+    const auto holds = [&](const std::string& text) { return to_lower(text).find(needle) != std::string::npos; };
+    return holds(session.key) || holds(session.display_name) || holds(session.title);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(storage::Database& db, const Clock& clock, crypto::Random& random) {
+    std::unique_ptr<Store> store(new Store(db, clock, random));
+    PINCER_CHECK(store->load());
+    return store;
+}
+
+Result<> Store::load() {
+    return db_.read([this](storage::Connection& c) -> Result<> {
+        PINCER_CHECK(c.query(fmt::format("SELECT {} FROM sessions", kSessionColumns), {}, [this](const storage::Row& row) {
+            remember(session_from(row));
+            return true;
+        }));
+        PINCER_CHECK(c.query("SELECT channel, account_id, sender_id FROM paired_senders", {}, [this](const storage::Row& row) {
+            paired_[{row.text(0), row.text(1)}].push_back(row.text(2));
+            return true;
+        }));
+        PINCER_CHECK(c.query("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM events", {}, [this](const storage::Row& row) {
+            oldest_event_ = row.integer(0);
+            newest_event_ = row.integer(1);
+            return false;
+        }));
+        return c.query(fmt::format("SELECT {} FROM runs WHERE state IN ('queued', 'running', 'waiting')", kRunColumns), {},
+                       [this](const storage::Row& row) {
+                           Run run = run_from(row);
+                           live_runs_.insert_or_assign(run.id, run);
+                           return true;
+                       });
+    });
+}
+
+Session& Store::remember(const Session& session) {
+    auto [at, fresh] = sessions_.try_emplace(session.key, session);
+    if (!fresh) {
+        by_update_.erase({-to_millis(at->second.updated_at), session.key});
+        at->second = session;
+    }
+    by_update_.insert({-to_millis(session.updated_at), session.key});
+    return at->second;
+}
+
+SessionPage Store::list(const SessionFilter& filter) const {
+    SessionPage page;
+    const std::string needle = to_lower(filter.search);
+    if (needle.empty() && filter.channel.empty()) {
+        page.total = sessions_.size();
+        auto at = by_update_.begin();
+        for (std::size_t skipped = 0; at != by_update_.end() && skipped < filter.offset; ++skipped) ++at;
+        for (; at != by_update_.end() && page.rows.size() < filter.limit; ++at) page.rows.push_back(&sessions_.find(at->second)->second);
+        return page;
+    }
+    for (const auto& [order, key] : by_update_) {
+        const Session& session = sessions_.find(key)->second;
+        if (!matches(session, filter, needle)) continue;
+        if (page.total++ >= filter.offset && page.rows.size() < filter.limit) page.rows.push_back(&session);
+    }
+    return page;
+}
+
+const Session* Store::find(std::string_view key) const {
+    const auto at = sessions_.find(key);
+    return at == sessions_.end() ? nullptr : &at->second;
+}
+
+Task<Result<>> Store::touch(Session session) {
+    const std::int64_t now = to_millis(clock_.wall());
+    if (session.session_id.empty()) session.session_id = random_.uuid();
+    const auto work = [session, now](storage::Connection& c) -> Result<Session> {
+        PINCER_CHECK(upsert_session(c, session, now));
+        return read_session(c, session.key);
+    };
+    std::function<Result<Session>(storage::Connection&)> erased = work;
+    PINCER_CO_TRY(Session stored, co_await db_.write_returning(std::move(erased)));
+    remember(stored);
+    co_return Result<>{};
+}
+
+Task<Result<bool>> Store::remove_session(std::string key) {
+    std::function<Result<bool>(storage::Connection&)> work = [key](storage::Connection& c) -> Result<bool> {
+        PINCER_CHECK(c.execute("DELETE FROM messages WHERE session_key = ?", {key}));
+        PINCER_TRY(const auto removed, c.execute("DELETE FROM sessions WHERE key = ?", {key}));
+        return removed > 0;
+    };
+    PINCER_CO_TRY(const bool removed, co_await db_.write_returning(std::move(work)));
+    if (const auto at = sessions_.find(key); at != sessions_.end()) {
+        by_update_.erase({-to_millis(at->second.updated_at), key});
+        sessions_.erase(at);
+    }
+    co_return removed;
+}
+
+Result<std::vector<Entry>> Store::tail(std::string_view session_key, std::size_t limit, bool visible_only) const {
+    std::vector<Entry> entries;
+    const std::string_view sql = visible_only
+        ? "SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE session_key = ? AND visible = 1 ORDER BY seq DESC LIMIT ?"
+        : "SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE session_key = ? ORDER BY seq DESC LIMIT ?";
+    PINCER_CHECK(db_.read([&](storage::Connection& c) {
+        return c.query(sql, {std::string(session_key), std::int64_t(limit)}, [&](const storage::Row& row) {
+            entries.push_back(entry_from(row));
+            return true;
+        });
+    }));
+    std::reverse(entries.begin(), entries.end());
+    return entries;
+}
+
+Result<std::optional<Entry>> Store::message(std::string_view session_key, std::string_view id) const {
+    std::optional<Entry> found;
+    PINCER_CHECK(db_.read([&](storage::Connection& c) {
+        return c.query("SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE id = ? AND session_key = ?",
+                       {std::string(id), std::string(session_key)}, [&](const storage::Row& row) {
+                           found = entry_from(row);
+                           return false;
+                       });
+    }));
+    return found;
+}
+
+Result<std::vector<agent::Message>> Store::conversation_for(const Run& run, std::size_t limit) const {
+    PINCER_TRY(std::vector<Entry> entries, tail(run.session_key, limit, false));
+    std::vector<agent::Message> others, own;
+    for (Entry& entry : entries) {
+        if (entry.run_id == run.id) own.push_back(std::move(entry.message));
+        else if (!live_runs_.contains(entry.run_id)) others.push_back(std::move(entry.message));
+    }
+    // A tail may begin in the middle of a turn; a model refuses a tool result without its call.
+    const auto begins_turn = [](const agent::Message& m) { return m.role == agent::Role::user; };
+    others.erase(others.begin(), std::find_if(others.begin(), others.end(), begins_turn));
+    others.insert(others.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+    return others;
+}
+
+}  // namespace pincer::gateway

@@ -1,0 +1,32 @@
+#include "gateway/tools/registry_tools.hpp"
+
+namespace pincer::gateway {
+std::vector<agent::ToolSpec> RegistryTools::tools() {
+    std::vector<agent::ToolSpec> specs;
+    for (registry::ToolInfo& tool : registry_.tools()) {
+        agent::ToolSpec spec;
+        spec.name = std::move(tool.name);
+        spec.description = std::move(tool.description);
+        spec.input_schema = std::move(tool.input_schema);
+        spec.read_only = tool.read_only;
+        spec.destructive = tool.destructive;
+        spec.settled_by = std::move(tool.settled_by);
+        specs.push_back(std::move(spec));
+    }
+    return specs;
+}
+
+Task<Result<agent::ToolResult>> RegistryTools::call(agent::ToolCall call, agent::CallContext context) {
+    registry::CallOptions options;
+    options.deadline = context.deadline;
+    options.meta["io.pincer/context"] = json::object{{"principal", context.principal}, {"session", context.session_key}, {"run", context.run_id}};
+    if (!context.grant.empty()) options.meta["io.pincer/grant"] = context.grant;
+    PINCER_CO_TRY(auto answer, co_await registry_.call(std::move(call.name), std::move(call.arguments), std::move(options)));
+    agent::ToolResult result;
+    result.is_error = answer.is_error;
+    result.text = answer.joined_text();
+    if (answer.structured && answer.structured->is_object()) result.structured = std::move(answer.structured->get_object());
+    co_return result;
+}
+
+}  // namespace pincer::gateway
