@@ -23,7 +23,8 @@ bool never_left(const Error& error) {
         case ErrorCode::invalid_argument:
         case ErrorCode::cancelled: return true;
         case ErrorCode::timed_out:
-            for (const std::string_view step : {"connecting", "looking up", "the TLS handshake", "waiting for a free connection"}) {
+            for (const std::string_view step :
+                 {"connecting", "looking up", "the TLS handshake", "waiting for a free connection"}) {
                 if (error.message().starts_with(step)) return true;
             }
             return false;

@@ -120,6 +120,7 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, const 
     }
     const WallTime now = deps_.clock.wall();
     approval::Grant grant;
+    grant.audience = json::string_or(call.plan, "engine");
     grant.id = record.id.str();   // one approval is one nonce: however often it is signed, the engine consumes it once
     grant.plan_digest = record.request.subject_digest;
     grant.approver = record.decided_by ? record.decided_by->id : "";
@@ -131,8 +132,8 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, const 
     grant.expires_at = now + kGrantLife;
     audit::Entry entry{.kind = "grant.issued", .actor = "gateway", .body = {}, .follows = std::nullopt};
     entry.body = {{"approval", record.id.str()}, {"plan_digest", grant.plan_digest}, {"approver", grant.approver}, {"call", call.call.id}};
-    PINCER_CO_TRY(const audit::RecordRef issued, co_await deps_.chain.append(std::move(entry)));
-    grant.follows = issued.str();
+    PINCER_CO_CHECK(co_await deps_.chain.append(std::move(entry)));
+    grant.follows = record.settled_ref;
     PINCER_CO_TRY(gate.grant, deps_.authority.issue(std::move(grant)));
     co_return gate;
 }

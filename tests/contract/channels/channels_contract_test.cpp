@@ -1,4 +1,5 @@
-// What every channel keeps, whatever its platform: run over all_channels(), each against a scripted platform of its own.
+// What every channel keeps, whatever its platform: run over all_channels(), each against a scripted platform of its
+// own.
 #include <gtest/gtest.h>
 
 #include "channels/channel.hpp"
@@ -34,7 +35,9 @@ struct Bench {
     Outgoing outgoing(std::string delivery, std::string text) const {
         return {.delivery_id = std::move(delivery), .route = platform->route(), .markdown = std::move(text)};
     }
-    Task<Result<Delivered>> send(Outgoing message) { return channel->send(std::move(message), Deadline::after(Millis(5000))); }
+    Task<Result<Delivered>> send(Outgoing message) {
+        return channel->send(std::move(message), Deadline::after(Millis(5000)));
+    }
 };
 
 class ChannelContract : public ::testing::TestWithParam<const ChannelType*> {
@@ -65,7 +68,9 @@ Task<> hears_once(Bench& bench) {
     bench.platform->says(1, "hello");
     bench.platform->says(1, "hello");
     bench.platform->says(2, "and");
-    std::function<bool()> acknowledged = [&bench] { return bench.platform->acknowledged(1) && bench.platform->acknowledged(2); };
+    std::function<bool()> acknowledged = [&bench] {
+        return bench.platform->acknowledged(1) && bench.platform->acknowledged(2);
+    };
     EXPECT_TRUE(co_await until(std::move(acknowledged)));
     EXPECT_EQ(bench.inbox.messages.size(), 2u);
     if (bench.inbox.messages.size() != 2) co_return;
@@ -105,7 +110,8 @@ Task<> sends_in_order(Bench& bench) {
         EXPECT_TRUE(sent && sent->message_refs.size() == 1u);
     }
     EXPECT_EQ(bench.platform->seen.size(), 5u);
-    for (std::size_t i = 0; i < bench.platform->seen.size(); ++i) EXPECT_EQ(bench.platform->seen[i].text, "message " + std::to_string(i));
+    for (std::size_t i = 0; i < bench.platform->seen.size(); ++i)
+        EXPECT_EQ(bench.platform->seen[i].text, "message " + std::to_string(i));
 }
 TEST_P(ChannelContract, messages_arrive_in_the_order_of_sending) { play(sends_in_order); }
 
@@ -169,7 +175,8 @@ Task<> goes_on(Bench& bench) {
     std::size_t bytes = 0;
     for (const auto& part : bench.platform->seen) bytes += part.text.size();
     EXPECT_EQ(bytes, text.size()) << "nothing lost and nothing doubled; " << arrived << " had arrived";
-    const auto never = co_await bench.channel->find_delivery(bench.outgoing("never sent", "x"), Deadline::after(Millis(5000)));
+    const auto never =
+        co_await bench.channel->find_delivery(bench.outgoing("never sent", "x"), Deadline::after(Millis(5000)));
     EXPECT_TRUE(never && !*never);
 }
 TEST_P(ChannelContract, a_lost_answer_is_an_unknown_outcome_that_reading_settles) { play(goes_on); }
@@ -278,6 +285,39 @@ TEST_P(ChannelContract, its_description_is_complete) {
     const auto bare = GetParam()->make({}, bench.platform->services());
     ASSERT_FALSE(bare) << "made without its tokens";
     EXPECT_EQ(bare.error().code(), ErrorCode::invalid_argument);
+}
+
+TEST(ChannelConfiguration, a_wrong_value_is_named_and_no_token_is_shown) {
+    struct Row {
+        std::string_view id, values, bot_token, app_token, message;
+    };
+    const Row rows[] = {
+        {"telegram", "{}", "", "", "telegram needs botToken or tokenFile"},
+        {"telegram", "{}", "canaryS3cret", "", "botToken is not of the form"},
+        {"telegram", "{}", "12:canaryS3cret/../x", "", "botToken is not of the form"},
+        {"telegram", R"({"tokenFile": "/nonexistent/token"})", "", "", "/nonexistent/token"},
+        {"telegram", R"({"apiRoot": "http://api.telegram.org"})", "12:canaryS3cret", "",
+         "apiRoot must be an https address"},
+        {"slack", "{}", "", "xapp-canaryS3cret", "slack needs botToken"},
+        {"slack", "{}", "xoxb-canaryS3cret", "", "slack needs appToken"},
+        {"slack", "{}", "xoxb-canaryS3cret", "xoxb-canaryS3cret", "appToken must begin with xapp-"},
+        {"slack", "{}", "xoxb-canaryS3cret\r\nX: y", "xapp-canaryS3cret", "botToken must begin with xox"},
+        {"slack", R"({"mode": "http"})", "xoxb-canaryS3cret", "xapp-canaryS3cret", "mode must be \"socket\""},
+        {"slack", R"({"apiUrl": "ftp://x"})", "xoxb-canaryS3cret", "xapp-canaryS3cret", "apiUrl"},
+    };
+    io::Runtime runtime;
+    for (const auto& row : rows) {
+        const auto type = std::ranges::find(all_channels(), row.id, &ChannelType::id);
+        const auto platform = platform_of(row.id, runtime);
+        AccountConfig config;
+        config.values = json::parse_object(row.values).value();
+        config.secrets.emplace_back("botToken", Secret(std::string(row.bot_token)));
+        config.secrets.emplace_back("appToken", Secret(std::string(row.app_token)));
+        const auto made = type->make(config, platform->services());
+        ASSERT_FALSE(made) << row.message;
+        EXPECT_NE(made.error().message().find(row.message), std::string::npos) << made.error().message();
+        expect_no_canary(made.error());
+    }
 }
 
 std::vector<const ChannelType*> types() {

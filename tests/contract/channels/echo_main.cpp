@@ -29,8 +29,11 @@ public:
 
 private:
     Task<Result<>> echo(InboundMessage message) {
-        Outgoing answer{.delivery_id = "answer " + message.event_id, .route = message.route, .markdown = "**echo** " + message.text,
-                        .buttons = {{{"Approve", "approve:1", ButtonStyle::primary}, {"Deny", "deny:1", ButtonStyle::danger}}}};
+        Outgoing answer{
+            .delivery_id = "answer " + message.event_id,
+            .route = message.route,
+            .markdown = "**echo** " + message.text,
+            .buttons = {{{"Approve", "approve:1", ButtonStyle::primary}, {"Deny", "deny:1", ButtonStyle::danger}}}};
         for (;;) {
             const auto sent = co_await channel_->send(answer, Deadline::after(Millis(10'000)));
             if (sent) co_return Result<>();
@@ -45,8 +48,11 @@ private:
     }
 
     Task<Result<>> settle(InboundAction action) {
-        PINCER_CO_CHECK(co_await channel_->answer_action(action, "done by " + action.sender.id, Deadline::after(Millis(10'000))));
-        Outgoing settled{.delivery_id = "settled " + action.event_id, .route = action.route, .markdown = "settled " + action.token,
+        PINCER_CO_CHECK(
+            co_await channel_->answer_action(action, "done by " + action.sender.id, Deadline::after(Millis(10'000))));
+        Outgoing settled{.delivery_id = "settled " + action.event_id,
+                         .route = action.route,
+                         .markdown = "settled " + action.token,
                          .edit_of = action.message_ref};
         PINCER_CO_CHECK(co_await channel_->send(settled, Deadline::after(Millis(10'000))));
         co_return Result<>();

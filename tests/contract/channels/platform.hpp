@@ -11,7 +11,8 @@
 
 namespace pincer::channels::contract {
 
-inline constexpr std::string_view kCanary = "canaryS3cret";  // part of every token; must never be seen in an error or a log
+inline constexpr std::string_view kCanary =
+    "canaryS3cret";  // part of every token; must never be seen in an error or a log
 
 struct Seen {
     std::string ref;
@@ -24,7 +25,7 @@ public:
     virtual ~Platform() = default;
     virtual AccountConfig config() const = 0;
     virtual Services services() = 0;
-    virtual Route route() const = 0;  // where the person writes
+    virtual Route route() const = 0;               // where the person writes
     virtual std::size_t longest_part() const = 0;  // bytes of plain ASCII that a part may have
 
     // False: messages do not come in through the channel at all (the web chat's come through the Gateway).
@@ -39,13 +40,13 @@ public:
         sends_before_limit_ = sends;
         limit_ = retry_after;
     }
-    virtual void lose_next_answer() = 0;       // the send arrives, its answer does not
+    virtual void lose_next_answer() = 0;  // the send arrives, its answer does not
     virtual bool has_tokens() const { return true; }
     virtual void refuse_tokens() = 0;
 
     std::vector<Seen> seen;
-    std::vector<std::string> answers;          // to buttons
-    std::size_t requests = 0;                  // everything that left for the platform
+    std::vector<std::string> answers;  // to buttons
+    std::size_t requests = 0;          // everything that left for the platform
 
 protected:
     // The wait that this send is to be refused with, once.
@@ -68,7 +69,9 @@ class FunctionHttp final : public io::HttpClient {
 public:
     using Serve = std::function<Task<Result<io::HttpResponse>>(io::HttpRequest)>;
     explicit FunctionHttp(Serve serve) : serve_(std::move(serve)) {}
-    Task<Result<io::HttpResponse>> send(io::HttpRequest request, Deadline) override { return serve_(std::move(request)); }
+    Task<Result<io::HttpResponse>> send(io::HttpRequest request, Deadline) override {
+        return serve_(std::move(request));
+    }
     Task<Result<std::unique_ptr<io::HttpStream>>> open(io::HttpRequest, Deadline) override {
         co_return PINCER_FAIL(unsupported, "no streams here");
     }
@@ -91,7 +94,7 @@ public:
 
     std::vector<InboundMessage> messages;  // each event once
     std::vector<InboundAction> actions;
-    std::size_t told = 0;                  // how often an event was handed in, repeated or not
+    std::size_t told = 0;  // how often an event was handed in, repeated or not
 
 private:
     io::Event open_;

@@ -59,7 +59,9 @@ private:
 class SlackPlatform final : public Platform {
 public:
     explicit SlackPlatform(io::Runtime& runtime)
-        : runtime_(runtime), wire_(std::make_shared<Wire>(runtime)), connector_(wire_),
+        : runtime_(runtime),
+          wire_(std::make_shared<Wire>(runtime)),
+          connector_(wire_),
           http_([this](io::HttpRequest request) { return serve(std::move(request)); }) {}
 
     AccountConfig config() const override {
@@ -73,14 +75,19 @@ public:
     std::size_t longest_part() const override { return 4000; }
 
     void says(int id, std::string text) override {
-        const json::object event{{"type", "message"}, {"channel", "C1"}, {"channel_type", "channel"}, {"user", "U9"}, {"team", "T1"},
-                                 {"ts", "2." + std::to_string(id)}, {"thread_ts", "1.0"}, {"text", text}};
+        const json::object event{{"type", "message"},  {"channel", "C1"}, {"channel_type", "channel"},
+                                 {"user", "U9"},       {"team", "T1"},    {"ts", "2." + std::to_string(id)},
+                                 {"thread_ts", "1.0"}, {"text", text}};
         push(id, "events_api", {{"team_id", "T1"}, {"event", event}});
     }
     void presses(int id, std::string message_ref, std::string token) override {
         const json::object container{{"channel_id", "C1"}, {"message_ts", message_ref}, {"thread_ts", "1.0"}};
         const json::array actions{json::object{{"value", token}, {"action_ts", "3." + std::to_string(id)}}};
-        push(id, "interactive", {{"type", "block_actions"}, {"user", json::object{{"id", "U9"}, {"team_id", "T1"}}}, {"container", container}, {"actions", actions}});
+        push(id, "interactive",
+             {{"type", "block_actions"},
+              {"user", json::object{{"id", "U9"}, {"team_id", "T1"}}},
+              {"container", container},
+              {"actions", actions}});
     }
     bool acknowledged(int id) const override { return wire_->acknowledged.contains("env-" + std::to_string(id)); }
     void lose_next_answer() override { lose_ = true; }
@@ -88,7 +95,8 @@ public:
 
 private:
     void push(int id, std::string_view type, json::object payload) {
-        wire_->frames.push_back(json::write(json::object{{"envelope_id", "env-" + std::to_string(id)}, {"type", type}, {"payload", std::move(payload)}}));
+        wire_->frames.push_back(json::write(json::object{
+            {"envelope_id", "env-" + std::to_string(id)}, {"type", type}, {"payload", std::move(payload)}}));
         wire_->changed.set();
     }
 
@@ -103,9 +111,11 @@ private:
         const auto body = json::parse_object(request.body).value();
         const std::string expected = method == "apps.connections.open" ? "Bearer xapp-" : "Bearer xoxb-";
         const bool known = request.headers.get("Authorization") == expected + std::string(kCanary);
-        if (refusing_ || !known) co_return io::HttpResponse{.status = 200, .body = R"({"ok":false,"error":"invalid_auth"})"};
+        if (refusing_ || !known)
+            co_return io::HttpResponse{.status = 200, .body = R"({"ok":false,"error":"invalid_auth"})"};
         if (method == "auth.test") co_return ok({{"team_id", "T1"}, {"user_id", "UBOT"}, {"bot_id", "BBOT"}});
-        if (method == "apps.connections.open") co_return ok({{"url", "wss://wss.slack.test/?ticket=" + std::string(kCanary)}});
+        if (method == "apps.connections.open")
+            co_return ok({{"url", "wss://wss.slack.test/?ticket=" + std::string(kCanary)}});
         if (method == "conversations.replies") co_return ok({{"messages", stored_}});
         if (method == "chat.postEphemeral") {
             answers.push_back(json::string_or(body, "text"));
@@ -119,18 +129,23 @@ private:
             const auto seconds = std::chrono::ceil<std::chrono::seconds>(*delay).count();
             return io::HttpResponse{.status = 429, .headers = {{"Retry-After", std::to_string(seconds)}}};
         }
-        Seen message{json::string_or(body, "ts", "5." + std::to_string(seen.size())), json::string_or(body, "text"), {}};
+        Seen message{
+            json::string_or(body, "ts", "5." + std::to_string(seen.size())), json::string_or(body, "text"), {}};
         if (const auto* blocks = json::array_at(body, "blocks")) {
             for (const auto& block : *blocks) {
                 if (block.at("type").as_string() != "actions") continue;
-                for (const auto& button : block.at("elements").as_array()) message.tokens.emplace_back(button.at("value").as_string());
+                for (const auto& button : block.at("elements").as_array())
+                    message.tokens.emplace_back(button.at("value").as_string());
             }
         }
         stored_.push_back(json::object{{"user", "UBOT"}, {"ts", message.ref}, {"metadata", body.at("metadata")}});
         const json::object result{{"ts", message.ref}};
-        if (method == "chat.update") *std::ranges::find(seen, message.ref, &Seen::ref) = std::move(message);
-        else seen.push_back(std::move(message));
-        if (std::exchange(lose_, false)) return PINCER_FAIL(io, "reset while reading, Authorization: Bearer xoxb-{}", kCanary);
+        if (method == "chat.update")
+            *std::ranges::find(seen, message.ref, &Seen::ref) = std::move(message);
+        else
+            seen.push_back(std::move(message));
+        if (std::exchange(lose_, false))
+            return PINCER_FAIL(io, "reset while reading, Authorization: Bearer xoxb-{}", kCanary);
         return ok(result);
     }
 

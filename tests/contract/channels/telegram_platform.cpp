@@ -29,7 +29,9 @@ std::string without_tags(std::string_view html) {
 class TelegramPlatform final : public Platform {
 public:
     explicit TelegramPlatform(io::Runtime& runtime)
-        : runtime_(runtime), changed_(runtime), http_([this](io::HttpRequest request) { return serve(std::move(request)); }) {}
+        : runtime_(runtime),
+          changed_(runtime),
+          http_([this](io::HttpRequest request) { return serve(std::move(request)); }) {}
 
     AccountConfig config() const override {
         AccountConfig config;
@@ -41,11 +43,17 @@ public:
     std::size_t longest_part() const override { return 4096; }
 
     void says(int id, std::string text) override {
-        push(id, {{"message", json::object{{"message_id", id}, {"date", 1'700'000'000}, {"text", text}, {"from", person()}, {"chat", chat()}}}});
+        push(
+            id,
+            {{"message",
+              json::object{
+                  {"message_id", id}, {"date", 1'700'000'000}, {"text", text}, {"from", person()}, {"chat", chat()}}}});
     }
     void presses(int id, std::string message_ref, std::string token) override {
         const json::object message{{"message_id", std::stoll(message_ref)}, {"chat", chat()}};
-        push(id, {{"callback_query", json::object{{"id", std::to_string(id)}, {"from", person()}, {"data", token}, {"message", message}}}});
+        push(id,
+             {{"callback_query",
+               json::object{{"id", std::to_string(id)}, {"from", person()}, {"data", token}, {"message", message}}}});
     }
     // A next poll with a higher offset is how a bot says that it has an update.
     bool acknowledged(int id) const override { return acknowledged_below_ > 1000 + id; }
@@ -64,8 +72,12 @@ private:
         changed_.set();
     }
 
-    static io::HttpResponse answer(int status, json::object body) { return {.status = status, .body = json::write(body)}; }
-    static io::HttpResponse ok(json::value result) { return answer(200, {{"ok", true}, {"result", std::move(result)}}); }
+    static io::HttpResponse answer(int status, json::object body) {
+        return {.status = status, .body = json::write(body)};
+    }
+    static io::HttpResponse ok(json::value result) {
+        return answer(200, {{"ok", true}, {"result", std::move(result)}});
+    }
     static io::HttpResponse refuse(int code, std::string_view why) {
         return answer(code, {{"ok", false}, {"error_code", code}, {"description", why}});
     }
@@ -74,7 +86,8 @@ private:
         ++requests;
         const auto method = request.url.target.substr(request.url.target.rfind('/') + 1);
         const auto body = json::parse_object(request.body).value();
-        if (!request.url.target.starts_with("/bot123456:" + std::string(kCanary) + "/")) co_return refuse(404, "Not Found");
+        if (!request.url.target.starts_with("/bot123456:" + std::string(kCanary) + "/"))
+            co_return refuse(404, "Not Found");
         if (refusing_) co_return refuse(401, "Unauthorized: bot123456:" + std::string(kCanary));
         if (method == "getMe") co_return ok(json::object{{"id", 123456}, {"is_bot", true}, {"username", "pincer_bot"}});
         if (method == "getUpdates") co_return co_await poll(json::int_at(body, "offset").value_or(0));
@@ -87,7 +100,8 @@ private:
 
     Task<Result<io::HttpResponse>> poll(std::int64_t offset) {
         acknowledged_below_ = std::max(acknowledged_below_, offset);
-        std::erase_if(updates_, [offset](const json::object& update) { return update.at("update_id").as_int64() < offset; });
+        std::erase_if(updates_,
+                      [offset](const json::object& update) { return update.at("update_id").as_int64() < offset; });
         while (updates_.empty() && !refusing_) {
             changed_.reset();
             PINCER_CO_CHECK(co_await changed_.wait());
@@ -101,18 +115,25 @@ private:
     Result<io::HttpResponse> send(const std::string& method, const json::object& body) {
         if (const auto delay = take_limit()) {
             const auto seconds = std::chrono::ceil<std::chrono::seconds>(*delay).count();
-            return answer(429, {{"ok", false}, {"error_code", 429}, {"parameters", json::object{{"retry_after", seconds}}}});
+            return answer(429,
+                          {{"ok", false}, {"error_code", 429}, {"parameters", json::object{{"retry_after", seconds}}}});
         }
-        Seen message{std::to_string(json::int_at(body, "message_id").value_or(500 + std::int64_t(seen.size()))), without_tags(json::string_or(body, "text")), {}};
+        Seen message{std::to_string(json::int_at(body, "message_id").value_or(500 + std::int64_t(seen.size()))),
+                     without_tags(json::string_or(body, "text")),
+                     {}};
         if (const auto* markup = json::object_at(body, "reply_markup")) {
             for (const auto& row : *json::array_at(*markup, "inline_keyboard")) {
-                for (const auto& button : row.as_array()) message.tokens.emplace_back(button.at("callback_data").as_string());
+                for (const auto& button : row.as_array())
+                    message.tokens.emplace_back(button.at("callback_data").as_string());
             }
         }
         const json::object result{{"message_id", std::stoll(message.ref)}};
-        if (method == "editMessageText") *std::ranges::find(seen, message.ref, &Seen::ref) = std::move(message);
-        else seen.push_back(std::move(message));
-        if (std::exchange(lose_, false)) return PINCER_FAIL(io, "reset while reading the answer of /bot123456:{}/{}", kCanary, method);
+        if (method == "editMessageText")
+            *std::ranges::find(seen, message.ref, &Seen::ref) = std::move(message);
+        else
+            seen.push_back(std::move(message));
+        if (std::exchange(lose_, false))
+            return PINCER_FAIL(io, "reset while reading the answer of /bot123456:{}/{}", kCanary, method);
         return ok(result);
     }
 
@@ -130,6 +151,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Platform> make_telegram_platform(io::Runtime& runtime) { return std::make_unique<TelegramPlatform>(runtime); }
+std::unique_ptr<Platform> make_telegram_platform(io::Runtime& runtime) {
+    return std::make_unique<TelegramPlatform>(runtime);
+}
 
 }  // namespace pincer::channels::contract

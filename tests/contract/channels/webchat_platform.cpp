@@ -40,8 +40,10 @@ public:
             for (const auto& row : message.buttons) {
                 for (const auto& button : row) line.tokens.push_back(button.token);
             }
-            if (message.edit_of.empty()) seen.push_back(std::move(line));
-            else std::ranges::find(seen, ref, &Seen::ref)->operator=(std::move(line));
+            if (message.edit_of.empty())
+                seen.push_back(std::move(line));
+            else
+                std::ranges::find(seen, ref, &Seen::ref)->operator=(std::move(line));
         }
         if (std::exchange(lose_, false)) co_return PINCER_FAIL(outcome_unknown, "the page went away");
         Delivered delivered;
@@ -64,7 +66,9 @@ public:
     }
 
 private:
-    static Task<Result<io::HttpResponse>> no_http(io::HttpRequest) { co_return PINCER_FAIL(unsupported, "no HTTP here"); }
+    static Task<Result<io::HttpResponse>> no_http(io::HttpRequest) {
+        co_return PINCER_FAIL(unsupported, "no HTTP here");
+    }
 
     io::Runtime& runtime_;
     FunctionHttp http_;
@@ -77,6 +81,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Platform> make_webchat_platform(io::Runtime& runtime) { return std::make_unique<WebchatPlatform>(runtime); }
+std::unique_ptr<Platform> make_webchat_platform(io::Runtime& runtime) {
+    return std::make_unique<WebchatPlatform>(runtime);
+}
 
 }  // namespace pincer::channels::contract
