@@ -42,7 +42,7 @@ public:
     FileChain(io::Runtime& runtime, storage::FileLock lock, std::unique_ptr<Ledger> ledger, std::string name, const Clock& clock)
         : lock_(std::move(lock)), ledger_(std::move(ledger)), clock_(clock),
           tip_(RecordRef{.chain = std::move(name), .seq = ledger_->head().records, .mac = ledger_->head().tip}),
-          batcher_(std::make_unique<Batcher>(runtime, "audit-writer", kMostInOneFsync, [this](Batcher::Batch batch) { run_batch(batch); })) {}
+          batcher_(std::make_unique<Batcher>(runtime, kMostInOneFsync, [this](Batcher::Batch batch) { run_batch(batch); })) {}
 
     ~FileChain() override {
         batcher_.reset();  // finishes what is queued; from here on this thread alone uses the ledger

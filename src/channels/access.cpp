@@ -6,14 +6,18 @@
 namespace pincer::channels {
 namespace {
 
-bool holds(const std::vector<std::string>& list, std::string_view id) { return std::ranges::find(list, id) != list.end(); }
+bool holds(const std::vector<std::string>& list, std::string_view id) {
+    return std::ranges::find(list, id) != list.end();
+}
 
 template <class Policy>
 using Word = std::pair<std::string_view, Policy>;
-constexpr std::array<Word<DmPolicy>, 4> kDmWords{{{"pairing", DmPolicy::pairing}, {"allowlist", DmPolicy::allowlist},
-                                                  {"open", DmPolicy::open}, {"disabled", DmPolicy::disabled}}};
-constexpr std::array<Word<GroupPolicy>, 3> kGroupWords{{{"allowlist", GroupPolicy::allowlist}, {"open", GroupPolicy::open},
-                                                        {"disabled", GroupPolicy::disabled}}};
+constexpr std::array<Word<DmPolicy>, 4> kDmWords{{{"pairing", DmPolicy::pairing},
+                                                  {"allowlist", DmPolicy::allowlist},
+                                                  {"open", DmPolicy::open},
+                                                  {"disabled", DmPolicy::disabled}}};
+constexpr std::array<Word<GroupPolicy>, 3> kGroupWords{
+    {{"allowlist", GroupPolicy::allowlist}, {"open", GroupPolicy::open}, {"disabled", GroupPolicy::disabled}}};
 
 template <class Policy, std::size_t N>
 Result<Policy> read_policy(const json::object& from, std::string_view key, Policy otherwise,
@@ -60,19 +64,23 @@ Result<> read_groups(const json::object& from, std::string_view key, AccessPolic
     if (!value) return {};
     if (!value->is_object()) return PINCER_FAIL(invalid_argument, "{} must be an object by id", key);
     for (const auto& [id, settings] : value->get_object()) {
-        if (!settings.is_object()) return PINCER_FAIL(invalid_argument, "{}.{} must be an object", key, std::string_view(id));
+        if (!settings.is_object())
+            return PINCER_FAIL(invalid_argument, "{}.{} must be an object", key, std::string_view(id));
         const auto& group = settings.get_object();
         if (!json::bool_at(group, "enabled").value_or(true) || !json::bool_at(group, "allow").value_or(true)) continue;
         policy.groups.emplace_back(id);
         const auto mention = json::bool_at(group, "requireMention");
         if (!mention) continue;
-        if (id == "*") policy.require_mention = *mention;
-        else if (!*mention) policy.mention_optional.emplace_back(id);
+        if (id == "*")
+            policy.require_mention = *mention;
+        else if (!*mention)
+            policy.mention_optional.emplace_back(id);
     }
     return {};
 }
 
-Verdict decide_direct(const AccessPolicy& policy, const std::vector<std::string>& paired_ids, const std::string& sender) {
+Verdict decide_direct(const AccessPolicy& policy, const std::vector<std::string>& paired_ids,
+                      const std::string& sender) {
     if (policy.dm == DmPolicy::disabled) return Verdict::ignore;
     if (sender != "*" && holds(policy.allow_from, sender)) return Verdict::allow;
     switch (policy.dm) {
@@ -118,7 +126,8 @@ Result<AccessPolicy> AccessPolicy::from_config(const json::object& account) {
     PINCER_CHECK(read_groups(account, "groups", policy));
     PINCER_CHECK(read_groups(account, "channels", policy));
     if (policy.dm == DmPolicy::open && !holds(policy.allow_from, "*")) {
-        return PINCER_FAIL(invalid_argument, "dmPolicy \"open\" needs \"*\" in allowFrom: say it, if everybody may speak");
+        return PINCER_FAIL(invalid_argument,
+                           "dmPolicy \"open\" needs \"*\" in allowFrom: say it, if everybody may speak");
     }
     return policy;
 }

@@ -11,7 +11,8 @@ constexpr auto kGroup = ConversationType::group;
 constexpr auto kRoom = ConversationType::room;
 
 AccessQuestion ask(ConversationType type, std::string sender, std::string conversation = "G1") {
-    return {.type = type, .sender_id = std::move(sender), .conversation_id = std::move(conversation), .mentions_us = true};
+    return {
+        .type = type, .sender_id = std::move(sender), .conversation_id = std::move(conversation), .mentions_us = true};
 }
 
 // One row for each DM policy and list; columns are a listed, a paired and an unknown sender.
@@ -39,8 +40,10 @@ TEST(Access, direct_messages) {
         EXPECT_EQ(decide(policy, {"paired"}, ask(kDirect, "listed")), row.listed);
         EXPECT_EQ(decide(policy, {"paired"}, ask(kDirect, "paired")), row.paired);
         EXPECT_EQ(decide(policy, {"paired"}, ask(kDirect, "stranger")), row.stranger);
-        EXPECT_EQ(decide(policy, {"paired", "*"}, ask(kDirect, "*")), row.policy == DmPolicy::disabled ? ignore
-                  : row.policy == DmPolicy::open ? row.stranger : row.policy == DmPolicy::pairing ? allow : deny);
+        EXPECT_EQ(decide(policy, {"paired", "*"}, ask(kDirect, "*")), row.policy == DmPolicy::disabled  ? ignore
+                                                                      : row.policy == DmPolicy::open    ? row.stranger
+                                                                      : row.policy == DmPolicy::pairing ? allow
+                                                                                                        : deny);
     }
 }
 
@@ -65,7 +68,9 @@ TEST(Access, groups_and_rooms) {
     for (const auto type : {kGroup, kRoom}) {
         for (std::size_t i = 0; i < std::size(rows); ++i) {
             SCOPED_TRACE(testing::Message() << "type " << int(type) << " row " << i);
-            const AccessPolicy policy{.dm = DmPolicy::pairing, .group = rows[i].policy, .groups = rows[i].groups,
+            const AccessPolicy policy{.dm = DmPolicy::pairing,
+                                      .group = rows[i].policy,
+                                      .groups = rows[i].groups,
                                       .group_allow_from = rows[i].senders};
             EXPECT_EQ(decide(policy, {}, ask(type, "listed")), rows[i].listed);
             EXPECT_EQ(decide(policy, {}, ask(type, "stranger")), rows[i].stranger);
@@ -106,7 +111,9 @@ TEST(Access, bots_and_the_nameless_are_ignored_everywhere) {
     }
 }
 
-AccessPolicy configured(std::string_view text) { return AccessPolicy::from_config(json::parse_object(text).value()).value(); }
+AccessPolicy configured(std::string_view text) {
+    return AccessPolicy::from_config(json::parse_object(text).value()).value();
+}
 
 TEST(Access, defaults_are_closed) {
     const auto policy = configured("{}");
@@ -117,7 +124,8 @@ TEST(Access, defaults_are_closed) {
 }
 
 TEST(Access, reads_the_keys_of_openclaw) {
-    const auto policy = configured(R"({"dmPolicy": "allowlist", "allowFrom": [99, "tg:100", "T1.U1"], "groupPolicy": "allowlist",
+    const auto policy =
+        configured(R"({"dmPolicy": "allowlist", "allowFrom": [99, "tg:100", "T1.U1"], "groupPolicy": "allowlist",
         "groups": {"-1001": {"requireMention": false}, "-1002": {"enabled": false}, "-1003": {}}, "groupAllowFrom": ["99"]})");
     EXPECT_EQ(policy.dm, DmPolicy::allowlist);
     EXPECT_EQ(policy.allow_from, (std::vector<std::string>{"99", "100", "T1.U1"}));
@@ -125,7 +133,8 @@ TEST(Access, reads_the_keys_of_openclaw) {
     EXPECT_EQ(policy.mention_optional, std::vector<std::string>{"-1001"});
     EXPECT_TRUE(policy.require_mention);
 
-    const auto slack = configured(R"({"dm": {"policy": "open", "allowFrom": ["*"]}, "channels": {"C1": {"allow": true}, "*": {"requireMention": false}}})");
+    const auto slack = configured(
+        R"({"dm": {"policy": "open", "allowFrom": ["*"]}, "channels": {"C1": {"allow": true}, "*": {"requireMention": false}}})");
     EXPECT_EQ(slack.dm, DmPolicy::open);
     EXPECT_EQ(slack.groups, (std::vector<std::string>{"C1", "*"}));
     EXPECT_FALSE(slack.require_mention);

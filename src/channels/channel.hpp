@@ -1,9 +1,9 @@
 // The channel contract: what Slack, Telegram, the web chat and twenty others look like from the Gateway.
 //
-// A channel turns a platform's events into InboundMessage and InboundAction and hands them to the Inbox. When the Inbox has
-// answered, the event is on disk, and only then does the channel acknowledge it to the platform (Slack's envelope,
-// Telegram's offset), so that nothing is lost; the Inbox knows events by (channel, account, event id), so that nothing is
-// doubled when the platform says it again. A channel never decides who may speak: it reports stable ids, and the one
+// A channel turns a platform's events into InboundMessage and InboundAction and hands them to the Inbox. When the Inbox
+// has answered, the event is on disk, and only then does the channel acknowledge it to the platform (Slack's envelope,
+// Telegram's offset), so that nothing is lost; the Inbox knows events by (channel, account, event id), so that nothing
+// is doubled when the platform says it again. A channel never decides who may speak: it reports stable ids, and the one
 // gate (access.hpp) decides before anything else looks at the text.
 #pragma once
 
@@ -51,12 +51,12 @@ struct Attachment {
 };
 
 struct InboundMessage {
-    std::string event_id;    // unique per (channel, account): the de-duplication key
+    std::string event_id;  // unique per (channel, account): the de-duplication key
     Route route;
     ConversationType type = ConversationType::direct;
     Sender sender;
     std::string message_id;
-    std::string text;        // plain, with the mention of us removed
+    std::string text;  // plain, with the mention of us removed
     bool mentions_us = false;
     std::vector<Attachment> attachments;
     WallTime at{};
@@ -68,9 +68,9 @@ struct InboundAction {
     Route route;
     ConversationType type = ConversationType::direct;
     Sender sender;
-    std::string message_ref;   // the message that carries the button
-    std::string token;         // Button::token, as we sent it
-    std::string answer_handle; // what answer_action() needs (Telegram callback_query id, Slack response_url)
+    std::string message_ref;    // the message that carries the button
+    std::string token;          // Button::token, as we sent it
+    std::string answer_handle;  // what answer_action() needs (Telegram callback_query id, Slack response_url)
     WallTime at{};
 };
 
@@ -93,12 +93,12 @@ struct Button {
 };
 
 struct Outgoing {
-    std::string delivery_id;             // ours; a platform that can carry it back does, so that a cut-off send can be settled
+    std::string delivery_id;  // ours; a platform that can carry it back does, so that a cut-off send can be settled
     Route route;
-    std::string markdown;                // CommonMark subset; each channel renders and splits it by its own rules
+    std::string markdown;                      // CommonMark subset; each channel renders and splits it by its own rules
     std::vector<std::vector<Button>> buttons;  // rows
-    std::string edit_of;                 // message_ref of a message of ours to replace instead of sending
-    std::string reply_to;                // message id
+    std::string edit_of;                       // message_ref of a message of ours to replace instead of sending
+    std::string reply_to;                      // message id
 };
 
 struct Delivered {
@@ -108,7 +108,7 @@ struct Delivered {
 enum class LinkState { stopped, connecting, connected, failing };
 struct Health {
     LinkState state = LinkState::stopped;
-    std::string detail;                // "invalid_auth", "rate limited for 30 s"
+    std::string detail;  // "invalid_auth", "rate limited for 30 s"
     std::optional<WallTime> last_event;
     std::optional<WallTime> connected_since;
 };
@@ -118,7 +118,7 @@ struct Capabilities {
     bool buttons = false;
     bool edits = false;
     bool media = false;
-    bool settles_deliveries = false;  // find_delivery() can tell whether a cut-off send arrived
+    bool settles_deliveries = false;       // find_delivery() can tell whether a cut-off send arrived
     std::size_t max_message_units = 4000;  // in the platform's own unit; render() splits by it
 };
 
@@ -128,7 +128,8 @@ public:
     virtual std::string_view id() const = 0;
     virtual const std::string& account() const = 0;
     virtual Capabilities capabilities() const = 0;
-    // Until cancelled; reconnects inside, with backoff. An error means it cannot work at all (bad token): shown in status.
+    // Until cancelled; reconnects inside, with backoff. An error means it cannot work at all (bad token): shown in
+    // status.
     virtual Task<Result<>> run(Inbox& inbox) = 0;
     // Errors: rate_limited (retry_after set), unavailable and timed_out (nothing left: try again), outcome_unknown (the
     // request left but no answer came), forbidden/not_found/invalid_argument (will never work). A long message leaves
@@ -159,7 +160,7 @@ struct Services {
 // One configured account of a channel: `channels.<id>` or `channels.<id>.accounts.<account>` of openclaw.json.
 struct AccountConfig {
     std::string account_id = "default";
-    json::object values;                     // validated against the type's schema; no secrets in it
+    json::object values;                                  // validated against the type's schema; no secrets in it
     std::vector<std::pair<std::string, Secret>> secrets;  // botToken, appToken ... by config key
     const Secret* secret(std::string_view key) const;
 };
@@ -173,8 +174,8 @@ struct ConfigField {
 };
 
 struct ChannelType {
-    std::string_view id;       // config key, folder name, Route::channel
-    std::string_view label;    // "Slack"
+    std::string_view id;     // config key, folder name, Route::channel
+    std::string_view label;  // "Slack"
     std::span<const ConfigField> fields;
     Result<std::unique_ptr<Channel>> (*make)(const AccountConfig& config, Services services);
 };

@@ -18,11 +18,16 @@ std::string without(std::string text, const Secret& secret) {
 // No connection, so nothing left (see io::HttpClient::send).
 bool never_left(const Error& error) {
     switch (error.code()) {
-        case ErrorCode::unavailable:
+        case ErrorCode::unavailable: return error.reason() != "NO_ANSWER";
         case ErrorCode::refused:
         case ErrorCode::invalid_argument:
         case ErrorCode::cancelled: return true;
-        case ErrorCode::timed_out: return error.message().starts_with("connecting");
+        case ErrorCode::timed_out:
+            for (const std::string_view step :
+                 {"connecting", "looking up", "the TLS handshake", "waiting for a free connection"}) {
+                if (error.message().starts_with(step)) return true;
+            }
+            return false;
         default: return false;
     }
 }

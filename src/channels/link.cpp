@@ -9,8 +9,10 @@ void Link::start() {
 }
 
 void Link::set(LinkState state, std::string detail) {
-    if (state != LinkState::connected) health_.connected_since.reset();
-    else if (!health_.connected_since) health_.connected_since = clock_.wall();
+    if (state != LinkState::connected)
+        health_.connected_since.reset();
+    else if (!health_.connected_since)
+        health_.connected_since = clock_.wall();
     health_.state = state;
     health_.detail = std::move(detail);
 }

@@ -9,10 +9,10 @@ class Link {
 public:
     explicit Link(const Clock& clock) : clock_(clock) {}
 
-    void start();                                       // run() begins
+    void start();  // run() begins
     void set(LinkState state, std::string detail = "");
     void saw_event();
-    void stop(const Error& why);                        // run() ends; from now on nothing is sent
+    void stop(const Error& why);  // run() ends; from now on nothing is sent
     // Ok while run() is running; else `unavailable`, or the error that ended it (a bad token).
     Result<> may_send() const;
     const Health& health() const { return health_; }

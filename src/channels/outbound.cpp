@@ -7,7 +7,8 @@ namespace pincer::channels {
 Result<> Outbound::ready(const std::string& target, SteadyTime now) const {
     auto until = now;
     for (const auto& key : {target, std::string()}) {
-        if (const auto found = not_before_.find(key); found != not_before_.end()) until = std::max(until, found->second);
+        if (const auto found = not_before_.find(key); found != not_before_.end())
+            until = std::max(until, found->second);
     }
     if (until <= now) return {};
     const auto left = std::chrono::ceil<Millis>(until - now);
@@ -25,7 +26,8 @@ Outbound::Progress& Outbound::progress(const std::string& delivery_id) {
     const auto found = unfinished_.find(delivery_id);
     if (found != unfinished_.end()) return found->second;
     if (unfinished_.size() >= kMaxUnfinished) {
-        unfinished_.erase(std::ranges::min_element(unfinished_, {}, [](const auto& entry) { return entry.second.age; }));
+        unfinished_.erase(
+            std::ranges::min_element(unfinished_, {}, [](const auto& entry) { return entry.second.age; }));
     }
     auto& fresh = unfinished_[delivery_id];
     fresh.age = next_age_++;

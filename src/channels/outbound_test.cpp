@@ -47,7 +47,8 @@ TEST(Endpoint, plain_http_only_on_loopback) {
     EXPECT_EQ(parse_api_root("http://127.0.0.1:8081/api/", "apiRoot")->target, "/api");
     EXPECT_TRUE(parse_api_root("http://[::1]:8081", "apiRoot"));
     EXPECT_TRUE(parse_api_root("http://localhost:8081", "apiRoot"));
-    for (const auto* bad : {"http://api.telegram.org", "http://10.0.0.1", "ws://127.0.0.1", "https://x.example/?a=1", "nonsense", ""}) {
+    for (const auto* bad :
+         {"http://api.telegram.org", "http://10.0.0.1", "ws://127.0.0.1", "https://x.example/?a=1", "nonsense", ""}) {
         const auto root = parse_api_root(bad, "apiRoot");
         ASSERT_FALSE(root) << bad;
         EXPECT_EQ(root.error().code(), ErrorCode::invalid_argument);
@@ -57,19 +58,23 @@ TEST(Endpoint, plain_http_only_on_loopback) {
 
 TEST(Endpoint, a_request_that_may_have_left_has_an_unknown_outcome) {
     const Secret token("s3cret");
-    const auto after = [&](ErrorCode code, std::string message, Effect effect) {
-        return transport_error(Error(code, std::move(message)), effect, token).code();
+    const auto after = [&](ErrorCode code, std::string message, Effect effect, std::string reason = "") {
+        return transport_error(Error(code, std::move(message)).with_reason(std::move(reason)), effect, token).code();
     };
-    EXPECT_EQ(after(ErrorCode::timed_out, "waiting for the answer of h timed out", Effect::delivers), ErrorCode::outcome_unknown);
+    EXPECT_EQ(after(ErrorCode::timed_out, "waiting for the answer of h timed out", Effect::delivers),
+              ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::timed_out, "connecting to h timed out", Effect::delivers), ErrorCode::timed_out);
     EXPECT_EQ(after(ErrorCode::io, "reset", Effect::delivers), ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::protocol, "not http", Effect::delivers), ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::unavailable, "could not connect", Effect::delivers), ErrorCode::unavailable);
+    EXPECT_EQ(after(ErrorCode::unavailable, "closed", Effect::delivers, "NO_ANSWER"), ErrorCode::outcome_unknown);
+    EXPECT_EQ(after(ErrorCode::unavailable, "closed", Effect::none, "NO_ANSWER"), ErrorCode::unavailable);
     EXPECT_EQ(after(ErrorCode::io, "reset", Effect::none), ErrorCode::io);
 }
 
 TEST(Endpoint, no_secret_stays_in_an_error) {
-    const auto error = transport_error(Error(ErrorCode::io, "POST /bots3cret/x and s3cret").with_foreign("s3cret!"), Effect::none, Secret("s3cret"));
+    const auto error = transport_error(Error(ErrorCode::io, "POST /bots3cret/x and s3cret").with_foreign("s3cret!"),
+                                       Effect::none, Secret("s3cret"));
     EXPECT_EQ(error.message(), "POST /bot***/x and ***");
     EXPECT_EQ(error.foreign(), "***!");
 }

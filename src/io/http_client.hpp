@@ -53,8 +53,10 @@ public:
     // Errors: timed_out ("connecting to H timed out after ..." or "waiting for the answer of H ..."), unavailable (could
     // not connect, name not found, TLS not verified: the message says which), refused (egress), too_large, protocol.
     // A status of 4xx or 5xx is an answer, not an error. An idempotent request on a kept-alive connection that turns
-    // out closed is sent once more on a new one; any other is not.
+    // out closed is sent once more on a new one; any other is not. Reasons of `unavailable`: NAME_NOT_FOUND,
+    // CONNECT_FAILED, TLS_FAILED, TLS_NOT_VERIFIED (nothing was sent); NO_ANSWER (it was, and may have had its effect).
     virtual Task<Result<HttpResponse>> send(HttpRequest request, Deadline deadline) = 0;
+    // The same up to the head of the answer; its body has no limit, since it is never held whole.
     virtual Task<Result<std::unique_ptr<HttpStream>>> open(HttpRequest request, Deadline headers_by) = 0;
 };
 

@@ -17,6 +17,9 @@ namespace {
 constexpr Millis kCloseTimeout{3'000};
 constexpr std::chrono::seconds kHandshakeTimeout{15};
 constexpr std::size_t kKeptReadBuffer = 64 << 10;
+constexpr std::chrono::seconds kLinger{1};
+constexpr std::size_t kLingerBytes = 4 << 20;
+constexpr std::size_t kLingerPiece = 16 << 10;
 constexpr std::size_t kMaxReasonBytes = 123;  // RFC 6455 §5.5: a control frame holds 125
 
 std::string address_of(Socket& socket) {
@@ -26,7 +29,7 @@ std::string address_of(Socket& socket) {
 }
 }  // namespace
 
-void teardown(beast::role_type, NetStream& stream, ErrorCodeAsio& ec) { stream.socket().shutdown(tcp::socket::shutdown_both, ec); }
+void teardown(beast::role_type, NetStream& stream, ErrorCodeAsio& ec) { stream.socket().shutdown(tcp::socket::shutdown_send, ec); }
 
 WsSession::WsSession(NetStream stream, std::shared_ptr<void> place)
     : stream_(std::move(stream)), place_(std::move(place)), remote_(address_of(stream_.next_layer().socket())),
@@ -51,12 +54,26 @@ Failure WsSession::ended_failure() const {
 }
 
 // Once: the first reason is the one that counts.
-void WsSession::end(WsClose status) {
+void WsSession::end(WsClose status, Farewell farewell) {
     if (std::exchange(ended_, true)) return;
     status_ = std::move(status);
     keep_alive_timer_.cancel();
-    stream_.next_layer().close();
     closed_->set();
+    if (farewell == Farewell::none) return stream_.next_layer().close();
+    keep_alive_timer_.expires_after(kLinger);
+    keep_alive_timer_.async_wait([self = shared_from_this()](const ErrorCodeAsio&) { self->stream_.next_layer().close(); });
+    lingering_ = std::make_unique_for_overwrite<char[]>(kLingerPiece);
+    linger(kLingerBytes);
+}
+
+// Closing on unread bytes would make the kernel drop the close frame that tells the peer why: read them first.
+void WsSession::linger(std::size_t bytes_left) {
+    Socket& socket = stream_.next_layer().socket();
+    socket.async_read_some(asio::buffer(lingering_.get(), kLingerPiece),
+                           [self = shared_from_this(), bytes_left](const ErrorCodeAsio& ec, std::size_t n) {
+                               if (!ec && n < bytes_left) return self->linger(bytes_left - n);
+                               self->keep_alive_timer_.cancel();
+                           });
 }
 
 void WsSession::abandon() {
@@ -115,7 +132,8 @@ void WsSession::note_close(const ErrorCodeAsio& ec) {
     } else if (ec.category() == ws::make_error_code(ws::error::closed).category()) {
         status.code = 1002;
     }
-    end(std::move(status));
+    const bool we_refused = status.code == 1009 || status.code == 1007 || status.code == 1002;
+    end(std::move(status), we_refused && ec != ws::error::closed ? Farewell::was_sent : Farewell::none);
 }
 
 Task<Result<>> WsSession::wait_for_read() {
@@ -131,6 +149,7 @@ Task<Result<>> WsSession::wait_for_read() {
 Result<WsMessage> WsSession::take_message() {
     has_read_ = false;
     if (read_error_) {
+        if (read_error_ == ws::error::closed) return ended_failure();
         if (status_.code == 1009) return PINCER_FAIL(too_large, "a message is over the limit of {} bytes", stream_.read_message_max());
         if (status_.code == 1007 || status_.code == 1002) return PINCER_FAIL(protocol, "not acceptable WebSocket: {}", read_error_.message());
         return ended_failure();
@@ -218,7 +237,7 @@ void WsSession::on_write(const ErrorCodeAsio& ec) {
     }
     if (outgoing_.empty()) idle_->set();
     for (Outgoing& outgoing : done) {
-        if (outgoing.waiter) std::move(outgoing.waiter)(ec);
+        if (outgoing.waiter) outgoing.waiter(ec);
     }
 }
 

@@ -23,7 +23,7 @@ struct WsClose {
 class WebSocket {
 public:
     virtual ~WebSocket() = default;
-    // The next message. After a close it fails with `unavailable` and close_status() says how it went. A message over
+    // The next message. One that timed out or was cancelled loses nothing: the next call goes on. After a close it fails with `unavailable` and close_status() says how it went. A message over
     // the limit closes with 1009 and fails with too_large.
     virtual Task<Result<WsMessage>> receive(Deadline deadline = Deadline::never()) = 0;
     // Text message. Completes once handed to the kernel. Fails with too_large when more than the buffer limit waits
@@ -53,6 +53,7 @@ struct WsConnectOptions {
 class WebSocketConnector {
 public:
     virtual ~WebSocketConnector() = default;
+    // Errors: as HttpClient::send; an answer other than 101 is `unavailable` with reason HTTP_<status>.
     virtual Task<Result<std::unique_ptr<WebSocket>>> connect(Url url, WsConnectOptions options, Deadline deadline) = 0;
 };
 std::unique_ptr<WebSocketConnector> make_websocket_connector(Runtime& runtime);

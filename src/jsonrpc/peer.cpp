@@ -23,8 +23,9 @@ std::vector<RequestId> Peer::abandon_all() {
     return {numbers.begin(), numbers.end()};
 }
 
-void Peer::receive(std::string_view text, std::vector<Event>& out) {
-    Decoded decoded = decode(text, options_.limits);
+void Peer::receive(std::string_view text, std::vector<Event>& out) { receive(decode(text, options_.limits), out); }
+
+void Peer::receive(Decoded&& decoded, std::vector<Event>& out) {
     if (auto* message = std::get_if<Message>(&decoded)) {
         out.push_back(take(std::move(*message), nullptr));
     } else if (auto* bad = std::get_if<Malformed>(&decoded)) {
@@ -32,6 +33,10 @@ void Peer::receive(std::string_view text, std::vector<Event>& out) {
     } else {
         // Every request of the batch is counted before the first is taken, so that an answer given at once cannot close it.
         auto& items = std::get<Batch>(decoded).items;
+        if (items.size() > options_.limits.batch) {
+            const RpcError refusal{kInvalidRequest, "Invalid Request: batches are not supported", std::nullopt};
+            return out.push_back(Reply{encode_error(std::nullopt, refusal), refusal.code});
+        }
         const BatchRef batch = std::make_shared<BatchAnswer>();
         batch->open = std::size_t(std::count_if(items.begin(), items.end(), [](const Item& item) {
             if (const auto* broken = std::get_if<Malformed>(&item)) return broken->answerable;

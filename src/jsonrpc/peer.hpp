@@ -55,6 +55,7 @@ public:
     using Event = std::variant<Request, Notification, Answered, Reply, Ignored>;
     // Appends one event for a single message, one for each member of a batch.
     void receive(std::string_view text, std::vector<Event>& out);
+    void receive(Decoded&& decoded, std::vector<Event>& out);  // what an edge has decoded already, to look at it first
 
     // --- how we answer: the text to write. Nothing when the request was cancelled or is unknown, and nothing while
     // other members of its batch are still open; the last of them gives the text of the whole batch.

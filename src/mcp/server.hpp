@@ -43,7 +43,7 @@ struct ToolCall {
     void progress(const Progress& p) const { channel->progress(p); }
 };
 
-// An Error becomes a result with isError whose text is its message; `cancelled` becomes no answer at all.
+// An Error becomes a result with isError whose text is its message. A call that the client cancelled gets no answer.
 using ToolHandler = std::function<Task<Result<ToolResult>>(ToolCall)>;      // its task is cancelled when the call is
 using ImmediateToolHandler = std::function<Result<ToolResult>(const ToolCall&)>;  // must not block
 

@@ -54,9 +54,10 @@ public:
         bool tools_list_changed = false;
     };
 
-    void receive(std::string_view text, Output& out) {
+    template <class Input>
+    void receive(Input&& input, Output& out) {
         events.clear();
-        peer.receive(text, events);
+        peer.receive(std::forward<Input>(input), events);
         for (auto& event : events) {
             if (auto* request = std::get_if<jsonrpc::Request>(&event)) {
                 take_request(*request, out);
@@ -428,6 +429,7 @@ ServerSession::ServerSession(Server& server, Principal principal) : impl_(std::m
 ServerSession::~ServerSession() = default;
 
 void ServerSession::receive(std::string_view text, Output& out) { impl_->receive(text, out); }
+void ServerSession::receive(jsonrpc::Decoded&& decoded, Output& out) { impl_->receive(std::move(decoded), out); }
 void ServerSession::finish(CallKey key, Result<ToolResult> result, Output& out) { impl_->finish(key, std::move(result), out); }
 void ServerSession::notify(const ServerNotification& notification, Output& out) { impl_->notify(notification, out); }
 void ServerSession::drop(const RequestId& id, Output& out) { impl_->drop(id, out); }

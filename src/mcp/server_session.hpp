@@ -47,6 +47,7 @@ public:
 
     // One JSON text from the client. Immediate tools are run inside. Appends to `out`.
     void receive(std::string_view text, Output& out);
+    void receive(jsonrpc::Decoded&& decoded, Output& out);
     // A run has ended; nothing is sent when it was cancelled.
     void finish(CallKey key, Result<ToolResult> result, Output& out);
     // The server has something to tell: written for the legacy connection, once for each modern subscription on it.

@@ -30,6 +30,7 @@ public:
         session_.end_subscriptions(out_);
         act();
         if (ended && !broken_) (void)co_await wait_drained(deadline);
+        stopping_ = true;
         co_await runner_.stop();
         co_await tasks_.stop();
         co_return ended;
@@ -70,6 +71,7 @@ private:
     }
 
     void finish(CallKey key, Result<ToolResult> result) {
+        if (stopping_) return;  // cut off by us: the client sees the connection end, which is the truth
         session_.finish(key, std::move(result), out_);
         act();
     }
@@ -145,6 +147,7 @@ private:
     std::deque<std::string> queue_;
     std::size_t queued_bytes_ = 0;
     bool writing_ = false;
+    bool stopping_ = false;
     bool broken_ = false;  // the client no longer takes what we write
     io::TaskGroup tasks_;
     io::Event drained_;

@@ -2,13 +2,10 @@
 // made durable by one fsync. `Database` and `audit::Chain` stand on it.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
-#include <string_view>
-#include <thread>
 #include <vector>
 
 #include "io/runtime.hpp"
@@ -24,12 +21,12 @@ public:
 
     private:
         friend class Batcher;
-        std::function<void()> resume;
+        bool done = false;  // the thread's own
     };
     using Batch = std::span<const std::shared_ptr<Job>>;
 
     // `run_batch` is called on the thread with at most `most_at_once` jobs, in the order of submit(), and must not throw.
-    Batcher(io::Runtime& runtime, std::string_view name, std::size_t most_at_once, std::function<void(Batch)> run_batch);
+    Batcher(io::Runtime& runtime, std::size_t most_at_once, std::function<void(Batch)> run_batch);
     ~Batcher();  // does what is queued, then ends the thread
     Batcher(const Batcher&) = delete;
     Batcher& operator=(const Batcher&) = delete;
@@ -42,18 +39,14 @@ public:
     static constexpr std::size_t kMostWaiting = 10'000;
 
 private:
-    struct Start;
-    bool enqueue(std::shared_ptr<Job> job);
-    void run();
+    bool enqueue(const std::shared_ptr<Job>& job);
+    void run_until_done(const Job& job);
 
-    io::Runtime& runtime_;
     const std::size_t most_at_once_;
     const std::function<void(Batch)> run_batch_;
     std::mutex mutex_;
-    std::condition_variable wake_;
-    std::vector<std::shared_ptr<Job>> waiting_;
-    bool stopping_ = false;
-    std::thread thread_;
+    std::vector<std::shared_ptr<Job>> waiting_;  // guarded by mutex_
+    io::BlockingPool thread_;                    // one; last, so that it ends before what it uses
 };
 
 }  // namespace pincer::storage

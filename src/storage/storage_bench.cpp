@@ -1,5 +1,9 @@
 // Durable messages a second and how long each waits: N tasks that write one row each, again and again, to a real disk.
+// Beside it the floor, in the same run: one thread that writes 4 KiB and fsyncs, which is what a commit costs at least.
 //     storage_bench [folder] [tasks] [seconds]
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -36,6 +40,26 @@ Task<> until_empty(io::TaskGroup& group) {
     while (group.size() > 0) co_await io::yield();
 }
 
+double share_of(std::vector<double>& micros, double share) {
+    std::sort(micros.begin(), micros.end());
+    return micros.at(std::size_t(share * double(micros.size() - 1))) / 1000;
+}
+
+void print_floor(const std::filesystem::path& path, int seconds) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const std::string page(4096, 'x');
+    std::vector<double> micros;
+    for (const Deadline end = Deadline::after(std::chrono::seconds(seconds)); !end.passed();) {
+        const auto start = std::chrono::steady_clock::now();
+        if (::write(fd, page.data(), page.size()) < 0 || ::fdatasync(fd) != 0) std::exit(1);
+        micros.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+    }
+    ::close(fd);
+    std::filesystem::remove(path);
+    std::printf("floor, one fsync at a time:                      %6.0f fsyncs/s   p50 %6.2f ms  p99 %6.2f ms\n", double(micros.size()) / seconds,
+                share_of(micros, 0.5), share_of(micros, 0.99));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -49,6 +73,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "%s\n", db.error().message().c_str());
         return 1;
     }
+    print_floor(folder / "storage_bench.floor", 1);
     Figures figures;
     io::TaskGroup group(runtime);
     const storage::Stats before = (*db)->stats();
@@ -56,10 +81,9 @@ int main(int argc, char** argv) {
     for (int i = 0; i < tasks; ++i) group.spawn(write_until(**db, end, figures));
     runtime.run_until_done(until_empty(group));
     const storage::Stats after = (*db)->stats();
-    std::sort(figures.micros.begin(), figures.micros.end());
-    const auto at = [&](double share) { return figures.micros.at(std::size_t(share * double(figures.micros.size() - 1))) / 1000; };
-    std::printf("%4d tasks: %8.0f durable writes/s  %6.0f commits/s  p50 %6.2f ms  p99 %6.2f ms\n", tasks,
-                double(after.writes - before.writes) / seconds, double(after.commits - before.commits) / seconds, at(0.5), at(0.99));
+    std::printf("%4d tasks: %8.0f durable writes/s  %15.0f commits/s   p50 %6.2f ms  p99 %6.2f ms\n", tasks,
+                double(after.writes - before.writes) / seconds, double(after.commits - before.commits) / seconds,
+                share_of(figures.micros, 0.5), share_of(figures.micros, 0.99));
     db->reset();
     for (const char* suffix : {"", "-wal", "-shm", ".lock"}) std::filesystem::remove(path.string() + suffix);
 }

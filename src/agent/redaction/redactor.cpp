@@ -1,25 +1,12 @@
 #include "agent/redaction/redactor.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.hpp"
 #include "crypto/hash.hpp"
 
 namespace pincer::agent {
 namespace {
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-// Ends of words behind which a random string is taken for a secret.
-std::size_t secret_word_at(std::string_view text) {
-    constexpr std::array<std::string_view, 9> kWords = {"token", "secret", "password", "passwd", "credential", "apikey", "key", "bearer", "auth"};
-    const std::string head = to_lower(text.substr(0, 12));
-    for (const std::string_view word : kWords) {
-        if (head.starts_with(word)) return word.size();
-    }
-    return 0;
-}
 
 // Literal patterns of the operator, the longest that fits.
 std::string_view pattern_at(std::string_view rest, const std::vector<std::string>& patterns) {
@@ -54,9 +41,7 @@ std::string Redactor::text(std::string_view text, ToolResultEgress level) {
             scan.secret_word_at = scan.at;
             continue;
         }
-        if (is_letter(rest.front())) {
-            if (const std::size_t length = secret_word_at(rest)) scan.secret_word_at = scan.at + length;
-        }
+        if (const std::size_t length = secret_word(rest)) scan.secret_word_at = scan.at + length;
         out += rest.front();
         ++scan.at;
     }

@@ -30,8 +30,15 @@ std::size_t run_of(std::string_view text, Predicate wanted, std::size_t from = 0
 constexpr std::size_t kWindow = 512;
 std::string_view window(std::string_view text) { return text.substr(0, kWindow); }
 
+char lower(char c) { return is_upper(c) ? char(c + 32) : c; }
+
+// `prefix` is in lower case.
 bool istarts_with(std::string_view text, std::string_view prefix) {
-    return text.size() >= prefix.size() && iequals(text.substr(0, prefix.size()), prefix);
+    if (text.size() < prefix.size()) return false;
+    for (std::size_t i = 0; i < prefix.size(); ++i) {
+        if (lower(text[i]) != prefix[i]) return false;
+    }
+    return true;
 }
 
 // --- tokens that say what they are -----------------------------------------------------------------------------------
@@ -318,11 +325,11 @@ std::optional<Finding> find_random(const Scan& scan) {
     constexpr std::size_t kNear = 80;
     if (scan.secret_word_at == 0 || scan.at - scan.secret_word_at > kNear) return std::nullopt;
     const std::string_view rest = scan.rest();
-    const std::size_t length = run_of(rest, is_base64_char);
-    if (length < 32) return std::nullopt;
-    const std::string_view run = rest.substr(0, length);
+    const std::string_view run = window(rest).substr(0, run_of(window(rest), is_base64_char));
+    if (run.size() < 32) return std::nullopt;
     const bool mixed = std::ranges::any_of(run, is_lower) && std::ranges::any_of(run, is_upper) && std::ranges::any_of(run, is_digit);
-    return mixed ? std::optional(Finding{0, length, "random string", "secret"}) : std::nullopt;
+    if (!mixed) return std::nullopt;
+    return Finding{0, run_of(rest, is_base64_char), "random string", "secret"};
 }
 
 // --- personal --------------------------------------------------------------------------------------------------------
@@ -380,6 +387,12 @@ bool in_word(const Scan& scan) {
 }
 
 }  // namespace
+
+std::size_t secret_word(std::string_view rest) {
+    constexpr std::array<std::string_view, 9> kWords = {"token", "secret", "password", "passwd", "credential", "apikey", "key", "bearer", "auth"};
+    const auto word = std::ranges::find_if(kWords, [&](std::string_view known) { return istarts_with(rest, known); });
+    return word == kWords.end() ? 0 : word->size();
+}
 
 bool is_secret_name(std::string_view name) { return name_kind(name) != NameKind::none; }
 

@@ -29,6 +29,9 @@ std::optional<Finding> find_secret(const Scan& scan);
 // E-mail addresses and private IP addresses.
 std::optional<Finding> find_personal(const Scan& scan);
 
+// Length of the secret word ("token", "key", ...) that the text begins with, 0 when it begins with none.
+std::size_t secret_word(std::string_view rest);
+
 // "DB_PASSWORD", "apiKey", "client-secret": a name whose value is a secret.
 bool is_secret_name(std::string_view name);
 

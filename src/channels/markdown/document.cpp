@@ -44,8 +44,10 @@ bool is_heading(std::string_view line, std::string_view& title) {
     if (marks == 0 || marks > 6 || (marks < line.size() && line[marks] != ' ')) return false;
     title = trim(line.substr(marks));
     const auto last = title.find_last_not_of('#');
-    if (last == std::string_view::npos) title = "";
-    else if (last + 1 < title.size() && title[last] == ' ') title = trim(title.substr(0, last));
+    if (last == std::string_view::npos)
+        title = "";
+    else if (last + 1 < title.size() && title[last] == ' ')
+        title = trim(title.substr(0, last));
     return true;
 }
 
@@ -131,8 +133,10 @@ private:
 
     void flush() {
         if (open_) {
-            if (block_.kind == BlockKind::code) block_.spans = {Span{.text = std::move(text_)}};
-            else block_.spans = parse_inline(text_);
+            if (block_.kind == BlockKind::code)
+                block_.spans = {Span{.text = std::move(text_)}};
+            else
+                block_.spans = parse_inline(text_);
             document_.push_back(std::move(block_));
         }
         text_.clear();

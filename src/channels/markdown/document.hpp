@@ -25,11 +25,11 @@ enum class BlockKind { paragraph, heading, list_item, code };
 
 struct Block {
     BlockKind kind = BlockKind::paragraph;
-    std::vector<Span> spans;   // code: one span, its text without the last newline
-    std::string marker;        // list_item: "•" or "12."
-    std::size_t depth = 0;     // list_item: 0 is the outermost
-    std::string language;      // code
-    bool continued = false;    // the rest of a block that was cut: no marker again
+    std::vector<Span> spans;  // code: one span, its text without the last newline
+    std::string marker;       // list_item: "•" or "12."
+    std::size_t depth = 0;    // list_item: 0 is the outermost
+    std::string language;     // code
+    bool continued = false;   // the rest of a block that was cut: no marker again
     friend bool operator==(const Block&, const Block&) = default;
 };
 

@@ -31,7 +31,7 @@ struct Piece {
     std::optional<Kind> delimiter;
     bool can_open = false;
     bool can_close = false;
-    int bold = 0;    // how many bold runs open (or, below zero, close) at this piece
+    int bold = 0;  // how many bold runs open (or, below zero, close) at this piece
     int italic = 0;
 };
 
@@ -60,7 +60,8 @@ private:
     }
 
     void literal(std::string_view text, std::size_t consumed) {
-        if (pieces_.empty() || closed_ || pieces_.back().delimiter || pieces_.back().code || !pieces_.back().href.empty()) {
+        if (pieces_.empty() || closed_ || pieces_.back().delimiter || pieces_.back().code ||
+            !pieces_.back().href.empty()) {
             pieces_.emplace_back();
         }
         closed_ = false;
@@ -83,7 +84,8 @@ private:
                 if (after - close == length) {
                     auto inside = text_.substr(end, close - end);
                     const bool padded = inside.size() > 2 && inside.front() == ' ' && inside.back() == ' ';
-                    pieces_.push_back({.text = std::string(padded ? inside.substr(1, inside.size() - 2) : inside), .code = true});
+                    pieces_.push_back(
+                        {.text = std::string(padded ? inside.substr(1, inside.size() - 2) : inside), .code = true});
                     at_ = after;
                     return true;
                 }
@@ -191,8 +193,10 @@ private:
             italic += piece.italic;
             if (piece.text.empty()) continue;
             Span span{std::move(piece.text), bold > 0, italic > 0, piece.code, std::move(piece.href)};
-            if (!out.empty() && out.back().same_style(span)) out.back().text += span.text;
-            else out.push_back(std::move(span));
+            if (!out.empty() && out.back().same_style(span))
+                out.back().text += span.text;
+            else
+                out.push_back(std::move(span));
         }
         return out;
     }

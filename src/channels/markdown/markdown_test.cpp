@@ -15,25 +15,35 @@ struct Row {
 TEST(Markdown, each_form_in_each_dialect) {
     const Row rows[] = {
         {"plain", "plain", "plain", "plain"},
-        {"a **bold** and *italic* _too_", "a <b>bold</b> and <i>italic</i> <i>too</i>", "a *bold* and _italic_ _too_", "a bold and italic too"},
+        {"a **bold** and *italic* _too_", "a <b>bold</b> and <i>italic</i> <i>too</i>", "a *bold* and _italic_ _too_",
+         "a bold and italic too"},
         {"***both***", "<b><i>both</i></b>", "*_both_*", "both"},
-        {"__bold__ snake_case_name 2*3*4", "<b>bold</b> snake_case_name 2<i>3</i>4", "*bold* snake_case_name 2_3_4", "bold snake_case_name 234"},
-        {"**not closed and *nor this", "**not closed and *nor this", "**not closed and *nor this", "**not closed and *nor this"},
-        {"`kubectl <x> & **y**`", "<code>kubectl &lt;x&gt; &amp; **y**</code>", "`kubectl &lt;x&gt; &amp; **y**`", "kubectl <x> & **y**"},
+        {"__bold__ snake_case_name 2*3*4", "<b>bold</b> snake_case_name 2<i>3</i>4", "*bold* snake_case_name 2_3_4",
+         "bold snake_case_name 234"},
+        {"**not closed and *nor this", "**not closed and *nor this", "**not closed and *nor this",
+         "**not closed and *nor this"},
+        {"`kubectl <x> & **y**`", "<code>kubectl &lt;x&gt; &amp; **y**</code>", "`kubectl &lt;x&gt; &amp; **y**`",
+         "kubectl <x> & **y**"},
         {"`` a`b ``", "<code>a`b</code>", "`a`b`", "a`b"},
         {"a ` alone", "a ` alone", "a ` alone", "a ` alone"},
         {"[run 7](https://ci.example/7?a=1&b=\\(2)", "[run 7](https://ci.example/7?a=1&amp;b=(2)",
          "[run 7](https://ci.example/7?a=1&amp;b=(2)", "[run 7](https://ci.example/7?a=1&b=(2)"},
         {"[run 7](https://ci.example/7?a=1&b=2)", "<a href=\"https://ci.example/7?a=1&amp;b=2\">run 7</a>",
          "<https://ci.example/7?a=1&amp;b=2|run 7>", "run 7 (https://ci.example/7?a=1&b=2)"},
-        {"<https://x.example>", "<a href=\"https://x.example\">https://x.example</a>", "<https://x.example>", "https://x.example"},
-        {"[a|b](https://x.example)", "<a href=\"https://x.example\">a|b</a>", "<https://x.example|a/b>", "a|b (https://x.example)"},
-        {"[click](javascript:alert)", "[click](javascript:alert)", "[click](javascript:alert)", "[click](javascript:alert)"},
-        {"<!channel> <script>", "&lt;!channel&gt; &lt;script&gt;", "&lt;!channel&gt; &lt;script&gt;", "<!channel> <script>"},
-        {"## Verdict: `ok` #\ntext", "<b>Verdict: </b><code>ok</code>\ntext", "*Verdict:* `ok`\ntext", "Verdict: ok\ntext"},
+        {"<https://x.example>", "<a href=\"https://x.example\">https://x.example</a>", "<https://x.example>",
+         "https://x.example"},
+        {"[a|b](https://x.example)", "<a href=\"https://x.example\">a|b</a>", "<https://x.example|a/b>",
+         "a|b (https://x.example)"},
+        {"[click](javascript:alert)", "[click](javascript:alert)", "[click](javascript:alert)",
+         "[click](javascript:alert)"},
+        {"<!channel> <script>", "&lt;!channel&gt; &lt;script&gt;", "&lt;!channel&gt; &lt;script&gt;",
+         "<!channel> <script>"},
+        {"## Verdict: `ok` #\ntext", "<b>Verdict: </b><code>ok</code>\ntext", "*Verdict:* `ok`\ntext",
+         "Verdict: ok\ntext"},
         {"one\ntwo\n\nthree", "one\ntwo\n\nthree", "one\ntwo\n\nthree", "one\ntwo\n\nthree"},
         {"- a\n  - b\n2. c\n   more", "• a\n  • b\n2. c\nmore", "• a\n  • b\n2. c\nmore", "• a\n  • b\n2. c\nmore"},
-        {"```json\n{\"a\": <1>}\n\n```\nend", "<pre><code class=\"language-json\">{\"a\": &lt;1&gt;}\n</code></pre>\n\nend",
+        {"```json\n{\"a\": <1>}\n\n```\nend",
+         "<pre><code class=\"language-json\">{\"a\": &lt;1&gt;}\n</code></pre>\n\nend",
          "```\n{\"a\": &lt;1&gt;}\n\n```\n\nend", "{\"a\": <1>}\n\n\nend"},
         {"~~~\na ``` b\n~~~", "<pre>a ``` b</pre>", "```\na `\u200B`\u200B` b\n```", "a ``` b"},
         {"```\nnever closed", "<pre>never closed</pre>", "```\nnever closed\n```", "never closed"},
@@ -55,7 +65,9 @@ TEST(Markdown, counts_utf16_units) {
 }
 
 TEST(Markdown, ill_formed_bytes_become_the_replacement_character) {
-    EXPECT_EQ(text_of(parse("a\xFF" "b")), "a\uFFFDb");
+    EXPECT_EQ(text_of(parse("a\xFF"
+                            "b")),
+              "a\uFFFDb");
 }
 
 TEST(Markdown, a_short_text_is_one_part) {
@@ -110,8 +122,30 @@ std::string without_space(std::string_view text) {
 
 // Random documents of markup, words in three scripts and emoji: parts hold all the text, in order, within the limit.
 TEST(Markdown, parts_hold_all_the_text_within_the_limit) {
-    const std::string_view atoms[] = {"**", "*", "_", "`", "```\n", "\n```\n", "\n", "\n\n", "- ", "1. ", "# ", " ", " ", "word", "слово",
-        "日本語", "😀", "&", "<b>", "[link](https://x.example/a)", "https://a.example/?q=1&r=2", "\\*", "longlonglonglonglonglong", "  "};
+    const std::string_view atoms[] = {"**",
+                                      "*",
+                                      "_",
+                                      "`",
+                                      "```\n",
+                                      "\n```\n",
+                                      "\n",
+                                      "\n\n",
+                                      "- ",
+                                      "1. ",
+                                      "# ",
+                                      " ",
+                                      " ",
+                                      "word",
+                                      "слово",
+                                      "日本語",
+                                      "😀",
+                                      "&",
+                                      "<b>",
+                                      "[link](https://x.example/a)",
+                                      "https://a.example/?q=1&r=2",
+                                      "\\*",
+                                      "longlonglonglonglonglong",
+                                      "  "};
     std::mt19937 random(7);
     for (int round = 0; round < 600; ++round) {
         std::string text;

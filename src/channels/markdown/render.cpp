@@ -9,11 +9,16 @@ std::string escape(std::string_view text, bool quotes) {
     std::string out;
     out.reserve(text.size());
     for (const char c : text) {
-        if (c == '&') out += "&amp;";
-        else if (c == '<') out += "&lt;";
-        else if (c == '>') out += "&gt;";
-        else if (c == '"' && quotes) out += "&quot;";
-        else out += c;
+        if (c == '&')
+            out += "&amp;";
+        else if (c == '<')
+            out += "&lt;";
+        else if (c == '>')
+            out += "&gt;";
+        else if (c == '"' && quotes)
+            out += "&quot;";
+        else
+            out += c;
     }
     return out;
 }
@@ -81,7 +86,8 @@ std::string wrap_words(const std::string& text, std::string_view mark) {
     const auto first = text.find_first_not_of(" \n\t");
     if (first == std::string::npos) return text;
     const auto last = text.find_last_not_of(" \n\t") + 1;
-    return text.substr(0, first) + std::string(mark) + text.substr(first, last - first) + std::string(mark) + text.substr(last);
+    return text.substr(0, first) + std::string(mark) + text.substr(first, last - first) + std::string(mark) +
+           text.substr(last);
 }
 
 std::string slack_span(const Span& span) {

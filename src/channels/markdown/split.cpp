@@ -101,8 +101,10 @@ private:
         std::size_t high = std::min(text_bytes(block), limit_ * 4);
         while (low < high) {
             const auto middle = low + (high - low + 1) / 2;
-            if (fits_with(slice(block, 0, middle))) low = middle;
-            else high = middle - 1;
+            if (fits_with(slice(block, 0, middle)))
+                low = middle;
+            else
+                high = middle - 1;
         }
         while (low > 0 && !starts_character(block, low)) --low;
         return low;
@@ -131,7 +133,8 @@ private:
     // Not even one character fits beside the address of its link: then the address becomes text.
     void unlink_first(Block& block) {
         auto& span = block.spans.front();
-        PINCER_ASSERT(!span.href.empty(), "indentation, marker, marks and one escaped character take less than the smallest limit");
+        PINCER_ASSERT(!span.href.empty(),
+                      "indentation, marker, marks and one escaped character take less than the smallest limit");
         span.text += " (" + span.href + ")";
         span.href.clear();
     }

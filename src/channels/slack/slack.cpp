@@ -19,13 +19,22 @@ struct Tokens {
 class Slack final : public Channel {
 public:
     Slack(std::string account, Tokens tokens, io::Url root, Services services)
-        : account_(std::move(account)), tokens_(std::move(tokens)), root_(std::move(root)), services_(services), link_(services.clock) {}
+        : account_(std::move(account)),
+          tokens_(std::move(tokens)),
+          root_(std::move(root)),
+          services_(services),
+          link_(services.clock) {}
 
     std::string_view id() const override { return kType.id; }
     const std::string& account() const override { return account_; }
     Health health() const override { return link_.health(); }
     Capabilities capabilities() const override {
-        return {.threads = true, .buttons = true, .edits = true, .media = true, .settles_deliveries = true, .max_message_units = kMaxTextUnits};
+        return {.threads = true,
+                .buttons = true,
+                .edits = true,
+                .media = true,
+                .settles_deliveries = true,
+                .max_message_units = kMaxTextUnits};
     }
 
     Task<Result<>> run(Inbox& inbox) override {
@@ -129,7 +138,8 @@ private:
             if (is_cancelled(sent)) co_return sent;
             session.on_acknowledged(sent);
         } else if (const auto* pause = std::get_if<DoPause>(&step)) {
-            log::warn("slack.waiting", {{"account", account_}, {"why", session.detail()}, {"ms", pause->delay.count()}});
+            log::warn("slack.waiting",
+                      {{"account", account_}, {"why", session.detail()}, {"ms", pause->delay.count()}});
             PINCER_CO_CHECK(co_await io::sleep_for(pause->delay));
             session.on_paused();
         }
@@ -196,7 +206,8 @@ Result<Secret> read_token(const AccountConfig& config, std::string_view key, std
     if (!token) return PINCER_FAIL(invalid_argument, "slack needs {}", key);
     const auto& text = token->reveal();
     const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
-    if (!text.starts_with(prefix) || !printable) return PINCER_FAIL(invalid_argument, "slack's {} must begin with {}", key, prefix);
+    if (!text.starts_with(prefix) || !printable)
+        return PINCER_FAIL(invalid_argument, "slack's {} must begin with {}", key, prefix);
     return *token;
 }
 
@@ -209,7 +220,8 @@ Result<std::unique_ptr<Channel>> make(const AccountConfig& config, Services serv
     PINCER_TRY(auto bot, read_token(config, "botToken", "xox"));
     PINCER_TRY(auto app, read_token(config, "appToken", "xapp-"));
     PINCER_TRY(auto root, parse_api_root(json::string_or(config.values, "apiUrl", "https://slack.com/api"), "apiUrl"));
-    return std::make_unique<Slack>(config.account_id, Tokens{std::move(bot), std::move(app)}, std::move(root), services);
+    return std::make_unique<Slack>(config.account_id, Tokens{std::move(bot), std::move(app)}, std::move(root),
+                                   services);
 }
 
 }  // namespace pincer::channels::slack

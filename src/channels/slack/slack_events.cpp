@@ -10,7 +10,8 @@ namespace pincer::channels::slack {
 namespace {
 
 // A plain message has no subtype. Edits (message_changed), deletions, joins, bot messages and all others stay silent.
-constexpr std::array kSpeakingSubtypes = std::to_array<std::string_view>({"file_share", "me_message", "thread_broadcast"});
+constexpr std::array kSpeakingSubtypes =
+    std::to_array<std::string_view>({"file_share", "me_message", "thread_broadcast"});
 
 // "1700000000.123456": seconds and microseconds; Slack's name of a message too.
 WallTime time_of(std::string_view ts) {
@@ -68,7 +69,8 @@ Addressed plain_text(std::string_view text, const Self& self) {
         text.remove_prefix(close + 1);
         if (inside.starts_with('@') && inside.substr(1, inside.find('|') - 1) == self.user_id) {
             out.mentions_us = true;
-            if (out.text.empty() || out.text.ends_with(' ')) text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+            if (out.text.empty() || out.text.ends_with(' '))
+                text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
         } else {
             out.text += readable(inside);
         }
@@ -95,8 +97,11 @@ std::vector<Attachment> attachments_of(const json::object& event) {
         const auto slash = std::min(type.find('/'), type.size());
         const auto family = type.substr(0, slash);
         const bool media = family == "image" || family == "audio" || family == "video";
-        out.push_back({.kind = media ? family : "document", .content_type = type, .file_name = json::string_or(*file, "name"),
-                       .reference = json::string_or(*file, "id"), .size_bytes = json::int_at(*file, "size").value_or(0)});
+        out.push_back({.kind = media ? family : "document",
+                       .content_type = type,
+                       .file_name = json::string_or(*file, "name"),
+                       .reference = json::string_or(*file, "id"),
+                       .size_bytes = json::int_at(*file, "size").value_or(0)});
     }
     return out;
 }
@@ -113,8 +118,10 @@ Inbound message_of(const json::object& event, const std::string& team, const Sel
     const auto user = json::string_or(event, "user");
     const auto ts = json::string_or(event, "ts");
     const auto subtype = json::string_or(event, "subtype");
-    if (!subtype.empty() && std::ranges::find(kSpeakingSubtypes, subtype) == kSpeakingSubtypes.end()) return Ignored{"subtype " + subtype};
-    if (event.contains("bot_id") || event.contains("bot_profile") || user == self.user_id) return Ignored{"written by a bot"};
+    if (!subtype.empty() && std::ranges::find(kSpeakingSubtypes, subtype) == kSpeakingSubtypes.end())
+        return Ignored{"subtype " + subtype};
+    if (event.contains("bot_id") || event.contains("bot_profile") || user == self.user_id)
+        return Ignored{"written by a bot"};
     if (event.contains("edited") || json::bool_at(event, "hidden").value_or(false)) return Ignored{"edited or hidden"};
     if (channel.empty() || user.empty() || ts.empty()) return Ignored{"message without channel, user or ts"};
 
@@ -122,10 +129,17 @@ Inbound message_of(const json::object& event, const std::string& team, const Sel
     auto addressed = plain_text(json::string_or(event, "text"), self);
     const auto author_team = first_of(event, {"user_team", "team"});
     // `message` and `app_mention` tell of the same message, and a retry tells it again: one name for all of them.
-    InboundMessage out{.event_id = fmt::format("message:{}:{}", channel, ts), .route = {"slack", account, channel, json::string_or(event, "thread_ts")},
-                       .type = type, .sender = {.id = (author_team.empty() ? team : author_team) + "." + user, .display = user}, .message_id = ts,
-                       .text = std::move(addressed.text), .mentions_us = addressed.mentions_us, .attachments = attachments_of(event), .at = time_of(ts)};
-    if (out.route.thread_id.empty() && type != ConversationType::direct) out.route.thread_id = ts;  // the answer opens the thread
+    InboundMessage out{.event_id = fmt::format("message:{}:{}", channel, ts),
+                       .route = {"slack", account, channel, json::string_or(event, "thread_ts")},
+                       .type = type,
+                       .sender = {.id = (author_team.empty() ? team : author_team) + "." + user, .display = user},
+                       .message_id = ts,
+                       .text = std::move(addressed.text),
+                       .mentions_us = addressed.mentions_us,
+                       .attachments = attachments_of(event),
+                       .at = time_of(ts)};
+    if (out.route.thread_id.empty() && type != ConversationType::direct)
+        out.route.thread_id = ts;  // the answer opens the thread
     if (out.text.empty() && out.attachments.empty() && !out.mentions_us) return Ignored{"message without text or file"};
     return out;
 }
@@ -140,7 +154,8 @@ Inbound event_of(const json::object& payload, const Self& self, const std::strin
 }
 
 Inbound action_of(const json::object& payload, const Self& self, const std::string& account) {
-    if (json::string_or(payload, "type") != "block_actions") return Ignored{"interaction " + json::string_or(payload, "type")};
+    if (json::string_or(payload, "type") != "block_actions")
+        return Ignored{"interaction " + json::string_or(payload, "type")};
     const auto* user = json::object_at(payload, "user");
     const auto* container = json::object_at(payload, "container");
     const auto* actions = json::array_at(payload, "actions");
@@ -155,15 +170,24 @@ Inbound action_of(const json::object& payload, const Self& self, const std::stri
     const auto user_id = json::string_or(*user, "id");
     const auto token = json::string_or(*action, "value");
     const auto pressed = json::string_or(*action, "action_ts");
-    if (channel.empty() || message_ts.empty() || user_id.empty() || token.empty() || pressed.empty()) return Ignored{"action without channel, message or value"};
+    if (channel.empty() || message_ts.empty() || user_id.empty() || token.empty() || pressed.empty())
+        return Ignored{"action without channel, message or value"};
     auto team = json::string_or(*user, "team_id");
     if (team.empty()) team = json::string_at_path(whole, {"team", "id"}, self.team_id);
     const auto name = json::string_at_path(whole, {"channel", "name"});
-    const auto hint = name == "directmessage" ? "im" : name == "privategroup" || name.starts_with("mpdm-") ? "group" : "";
+    const auto hint = name == "directmessage"                               ? "im"
+                      : name == "privategroup" || name.starts_with("mpdm-") ? "group"
+                                                                            : "";
     return InboundAction{.event_id = fmt::format("action:{}:{}:{}:{}", channel, message_ts, user_id, pressed),
-                         .route = {"slack", account, channel, thread}, .type = type_of(hint, channel),
-                         .sender = {.id = team + "." + user_id, .display = first_of(*user, {"name", "username", "id"}), .username = json::string_or(*user, "username")},
-                         .message_ref = message_ts, .token = token, .answer_handle = user_id, .at = time_of(pressed)};
+                         .route = {"slack", account, channel, thread},
+                         .type = type_of(hint, channel),
+                         .sender = {.id = team + "." + user_id,
+                                    .display = first_of(*user, {"name", "username", "id"}),
+                                    .username = json::string_or(*user, "username")},
+                         .message_ref = message_ts,
+                         .token = token,
+                         .answer_handle = user_id,
+                         .at = time_of(pressed)};
 }
 
 }  // namespace

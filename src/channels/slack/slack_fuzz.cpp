@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto frame = slack::parse_frame(text, self, "default");
     const auto* envelope = frame ? std::get_if<slack::Envelope>(&*frame) : nullptr;
     const auto* message = envelope ? std::get_if<InboundMessage>(&envelope->content) : nullptr;
-    if (message && (!pincer::is_valid_utf8(message->text) || !message->route.complete() || message->sender.id.empty())) std::abort();
+    if (message && (!pincer::is_valid_utf8(message->text) || !message->route.complete() || message->sender.id.empty()))
+        std::abort();
     return 0;
 }

@@ -53,7 +53,8 @@ void Session::on_text(const Result<std::string>& text) {
 
 void Session::on_frame(Frame frame) {
     if (auto* bye = std::get_if<Disconnect>(&frame)) {
-        // "warning" comes some seconds before the connection ends: leave at once, and nothing is in flight when it does.
+        // "warning" comes some seconds before the connection ends: leave at once, and nothing is in flight when it
+        // does.
         return reconnect("Slack asked us to connect again: " + bye->reason);
     }
     if (std::holds_alternative<Hello>(frame)) {
@@ -66,7 +67,8 @@ void Session::on_frame(Frame frame) {
     }
     envelope_ = std::get<Envelope>(std::move(frame));
     const bool silent = std::holds_alternative<Ignored>(envelope_.content);
-    if (silent) log::debug("slack.ignored", {{"account", account_}, {"why", std::get<Ignored>(envelope_.content).reason}});
+    if (silent)
+        log::debug("slack.ignored", {{"account", account_}, {"why", std::get<Ignored>(envelope_.content).reason}});
     state_ = silent ? State::acknowledging : State::handling;
 }
 

@@ -55,7 +55,17 @@ public:
     const std::string& detail() const { return detail_; }
 
 private:
-    enum class State { identifying, opening, connecting, greeting, receiving, handling, acknowledging, pausing, stopped };
+    enum class State {
+        identifying,
+        opening,
+        connecting,
+        greeting,
+        receiving,
+        handling,
+        acknowledging,
+        pausing,
+        stopped
+    };
     void on_frame(Frame frame);
     void on_failure(const Error& error, State again);
     void reconnect(std::string why);

@@ -8,7 +8,8 @@
 namespace pincer::channels::slack {
 namespace {
 
-constexpr std::string_view kMessage = R"({"envelope_id":"e1","type":"events_api","payload":{"team_id":"T1","event":{"type":"message","channel":"C1","user":"U9","ts":"1.2","text":"hi"}}})";
+constexpr std::string_view kMessage =
+    R"({"envelope_id":"e1","type":"events_api","payload":{"team_id":"T1","event":{"type":"message","channel":"C1","user":"U9","ts":"1.2","text":"hi"}}})";
 
 class SlackSession : public ::testing::Test {
 protected:
@@ -25,7 +26,8 @@ protected:
     void reply(std::string_view text) { session.on_reply(json::parse_object(text).value()); }
     void text(std::string_view frame) { session.on_text(std::string(frame)); }
     void connect() {
-        if (expect<DoCall>().call.method == "auth.test") reply(R"({"ok":true,"team_id":"T1","user_id":"UBOT","bot_id":"BBOT"})");
+        if (expect<DoCall>().call.method == "auth.test")
+            reply(R"({"ok":true,"team_id":"T1","user_id":"UBOT","bot_id":"BBOT"})");
         reply(R"({"ok":true,"url":"wss://x.example/?ticket=1"})");
         EXPECT_EQ(expect<DoConnect>().url, "wss://x.example/?ticket=1");
         session.on_connected({});

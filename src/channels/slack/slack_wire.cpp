@@ -17,21 +17,34 @@ struct Refusal {
 };
 // What is not named here is our own mistake: invalid_argument.
 constexpr auto kRefusals = std::to_array<Refusal>({
-    {"invalid_auth", ErrorCode::unauthenticated},   {"not_authed", ErrorCode::unauthenticated},
-    {"account_inactive", ErrorCode::unauthenticated}, {"token_revoked", ErrorCode::unauthenticated},
-    {"token_expired", ErrorCode::unauthenticated},  {"org_login_required", ErrorCode::unauthenticated},
+    {"invalid_auth", ErrorCode::unauthenticated},
+    {"not_authed", ErrorCode::unauthenticated},
+    {"account_inactive", ErrorCode::unauthenticated},
+    {"token_revoked", ErrorCode::unauthenticated},
+    {"token_expired", ErrorCode::unauthenticated},
+    {"org_login_required", ErrorCode::unauthenticated},
     {"not_allowed_token_type", ErrorCode::unauthenticated},
-    {"missing_scope", ErrorCode::forbidden},        {"not_in_channel", ErrorCode::forbidden},
-    {"is_archived", ErrorCode::forbidden},          {"restricted_action", ErrorCode::forbidden},
-    {"access_denied", ErrorCode::forbidden},        {"no_permission", ErrorCode::forbidden},
-    {"cant_update_message", ErrorCode::forbidden},  {"edit_window_closed", ErrorCode::forbidden},
-    {"user_not_in_channel", ErrorCode::forbidden},  {"ekm_access_denied", ErrorCode::forbidden},
-    {"channel_not_found", ErrorCode::not_found},    {"message_not_found", ErrorCode::not_found},
-    {"thread_not_found", ErrorCode::not_found},     {"user_not_found", ErrorCode::not_found},
-    {"ratelimited", ErrorCode::rate_limited},       {"rate_limited", ErrorCode::rate_limited},
-    {"service_unavailable", ErrorCode::unavailable}, {"team_added_to_org", ErrorCode::unavailable},
+    {"missing_scope", ErrorCode::forbidden},
+    {"not_in_channel", ErrorCode::forbidden},
+    {"is_archived", ErrorCode::forbidden},
+    {"restricted_action", ErrorCode::forbidden},
+    {"access_denied", ErrorCode::forbidden},
+    {"no_permission", ErrorCode::forbidden},
+    {"cant_update_message", ErrorCode::forbidden},
+    {"edit_window_closed", ErrorCode::forbidden},
+    {"user_not_in_channel", ErrorCode::forbidden},
+    {"ekm_access_denied", ErrorCode::forbidden},
+    {"channel_not_found", ErrorCode::not_found},
+    {"message_not_found", ErrorCode::not_found},
+    {"thread_not_found", ErrorCode::not_found},
+    {"user_not_found", ErrorCode::not_found},
+    {"ratelimited", ErrorCode::rate_limited},
+    {"rate_limited", ErrorCode::rate_limited},
+    {"service_unavailable", ErrorCode::unavailable},
+    {"team_added_to_org", ErrorCode::unavailable},
     // "It is possible that some aspect of the operation succeeded before the error was raised."
-    {"internal_error", ErrorCode::outcome_unknown}, {"fatal_error", ErrorCode::outcome_unknown},
+    {"internal_error", ErrorCode::outcome_unknown},
+    {"fatal_error", ErrorCode::outcome_unknown},
     {"request_timeout", ErrorCode::outcome_unknown},
 });
 
@@ -88,7 +101,8 @@ Result<json::object> parse_reply(const Call& call, int status, const io::Headers
     if (parsed && parsed->contains("error")) return refusal(call, json::string_or(*parsed, "error"), headers);
     if (status == 503) return refusal(call, "service_unavailable", headers);
     if (status >= 500) return refusal(call, "internal_error", headers);
-    if (call.effect == Effect::delivers) return PINCER_FAIL(outcome_unknown, "Slack's answer to {} does not parse", call.method);
+    if (call.effect == Effect::delivers)
+        return PINCER_FAIL(outcome_unknown, "Slack's answer to {} does not parse", call.method);
     return PINCER_FAIL(protocol, "Slack's answer to {} does not parse", call.method);
 }
 
@@ -97,23 +111,29 @@ Call open_connection() { return {.method = "apps.connections.open", .token = Tok
 
 Result<Self> parse_self(const json::object& reply) {
     Self self{json::string_or(reply, "team_id"), json::string_or(reply, "user_id"), json::string_or(reply, "bot_id")};
-    if (self.team_id.empty() || self.user_id.empty()) return PINCER_FAIL(protocol, "Slack's auth.test names no team or user");
+    if (self.team_id.empty() || self.user_id.empty())
+        return PINCER_FAIL(protocol, "Slack's auth.test names no team or user");
     return self;
 }
 
 Result<std::string> parse_connection(const json::object& reply) { return json::require_string(reply, "url"); }
 
-std::string acknowledgement(const std::string& envelope_id) { return json::write(json::object{{"envelope_id", envelope_id}}); }
+std::string acknowledgement(const std::string& envelope_id) {
+    return json::write(json::object{{"envelope_id", envelope_id}});
+}
 
 Call send_part(const Outgoing& message, const OutgoingPart& part) {
     const bool last = part.index + 1 == part.count;
-    json::object metadata{{"event_type", kMetadataType},
-                          {"event_payload", json::object{{"delivery_id", message.delivery_id}, {"part", part.index}, {"parts", part.count}}}};
+    json::object metadata{
+        {"event_type", kMetadataType},
+        {"event_payload",
+         json::object{{"delivery_id", message.delivery_id}, {"part", part.index}, {"parts", part.count}}}};
     json::object parameters{{"channel", message.route.to}, {"text", part.mrkdwn}, {"metadata", std::move(metadata)}};
     if (part.index == 0 && !message.edit_of.empty()) {
         parameters["ts"] = message.edit_of;
-        parameters["blocks"] = last ? blocks_of(message, part.mrkdwn) : json::array();  // an empty list takes old buttons away
-        return {.method = "chat.update", .parameters = std::move(parameters)};          // twice is as good as once
+        parameters["blocks"] =
+            last ? blocks_of(message, part.mrkdwn) : json::array();             // an empty list takes old buttons away
+        return {.method = "chat.update", .parameters = std::move(parameters)};  // twice is as good as once
     }
     if (last && !message.buttons.empty()) parameters["blocks"] = blocks_of(message, part.mrkdwn);
     const auto& thread = message.route.thread_id.empty() ? message.reply_to : message.route.thread_id;
@@ -124,8 +144,10 @@ Call send_part(const Outgoing& message, const OutgoingPart& part) {
 }
 
 Call answer(const InboundAction& action, std::string_view text) {
-    json::object parameters{{"channel", action.route.to}, {"user", action.answer_handle},
-                            {"text", markdown::render_slack_mrkdwn(markdown::parse(truncate_utf8(text, kMaxSectionUnits)))}};
+    json::object parameters{
+        {"channel", action.route.to},
+        {"user", action.answer_handle},
+        {"text", markdown::render_slack_mrkdwn(markdown::parse(truncate_utf8(text, kMaxSectionUnits)))}};
     if (!action.route.thread_id.empty()) parameters["thread_ts"] = action.route.thread_id;
     return {.method = "chat.postEphemeral", .parameters = std::move(parameters)};
 }
@@ -171,11 +193,14 @@ Result<> check_outgoing(const Outgoing& message) {
     if (trim(message.markdown).empty()) return PINCER_FAIL(invalid_argument, "a message needs text");
     if (message.buttons.size() > kMaxRows) return PINCER_FAIL(invalid_argument, "at most {} rows of buttons", kMaxRows);
     for (const auto& row : message.buttons) {
-        if (row.empty() || row.size() > kMaxButtonsInRow) return PINCER_FAIL(invalid_argument, "a row has 1 to {} buttons", kMaxButtonsInRow);
+        if (row.empty() || row.size() > kMaxButtonsInRow)
+            return PINCER_FAIL(invalid_argument, "a row has 1 to {} buttons", kMaxButtonsInRow);
         for (const auto& button : row) {
             const auto label = markdown::utf16_length(button.label);
-            if (label == 0 || label > kMaxLabelUnits) return PINCER_FAIL(invalid_argument, "a button's label has 1 to {} characters", kMaxLabelUnits);
-            if (button.token.empty() || button.token.size() > 64) return PINCER_FAIL(invalid_argument, "a button's token has 1 to 64 bytes");
+            if (label == 0 || label > kMaxLabelUnits)
+                return PINCER_FAIL(invalid_argument, "a button's label has 1 to {} characters", kMaxLabelUnits);
+            if (button.token.empty() || button.token.size() > 64)
+                return PINCER_FAIL(invalid_argument, "a button's token has 1 to 64 bytes");
         }
     }
     return {};

@@ -9,11 +9,11 @@
 
 namespace pincer::channels::slack {
 
-inline constexpr std::size_t kMaxTextUnits = 3900;      // chat.postMessage: text is best below 4000
-inline constexpr std::size_t kMaxSectionUnits = 2950;   // section block: text has at most 3000 characters
-inline constexpr std::size_t kMaxLabelUnits = 75;       // button: text
-inline constexpr std::size_t kMaxButtonsInRow = 25;     // actions block: elements
-inline constexpr std::size_t kMaxRows = 45;             // 50 blocks in a message
+inline constexpr std::size_t kMaxTextUnits = 3900;     // chat.postMessage: text is best below 4000
+inline constexpr std::size_t kMaxSectionUnits = 2950;  // section block: text has at most 3000 characters
+inline constexpr std::size_t kMaxLabelUnits = 75;      // button: text
+inline constexpr std::size_t kMaxButtonsInRow = 25;    // actions block: elements
+inline constexpr std::size_t kMaxRows = 45;            // 50 blocks in a message
 
 // Who we are there (auth.test).
 struct Self {
@@ -33,7 +33,7 @@ struct Disconnect {
     std::string reason;  // warning, refresh_requested, link_disabled
 };
 struct Envelope {
-    std::string id;      // to acknowledge with
+    std::string id;  // to acknowledge with
     Inbound content;
 };
 using Frame = std::variant<Hello, Disconnect, Envelope>;
@@ -50,8 +50,9 @@ struct Call {
     Token token = Token::bot;
 };
 
-// The whole answer, which said ok. Errors by the contract of Channel::send(): unauthenticated, forbidden, not_found, invalid_argument,
-// rate_limited with retry_after, unavailable, outcome_unknown, protocol. The reason is Slack's own word, in upper case.
+// The whole answer, which said ok. Errors by the contract of Channel::send(): unauthenticated, forbidden, not_found,
+// invalid_argument, rate_limited with retry_after, unavailable, outcome_unknown, protocol. The reason is Slack's own
+// word, in upper case.
 Result<json::object> parse_reply(const Call& call, int status, const io::Headers& headers, std::string_view body);
 
 Call auth_test();

@@ -16,7 +16,11 @@ namespace {
 class Telegram final : public Channel {
 public:
     Telegram(std::string account, Secret token, io::Url root, Services services)
-        : account_(std::move(account)), token_(std::move(token)), root_(std::move(root)), services_(services), link_(services.clock) {}
+        : account_(std::move(account)),
+          token_(std::move(token)),
+          root_(std::move(root)),
+          services_(services),
+          link_(services.clock) {}
 
     std::string_view id() const override { return kType.id; }
     const std::string& account() const override { return account_; }
@@ -77,7 +81,8 @@ private:
                 if (!saved) log::failure(log::Level::warn, "telegram.offset_not_saved", saved.error());
                 session.on_saved();
             } else if (auto* pause = std::get_if<DoPause>(&step)) {
-                log::warn("telegram.waiting", {{"account", account_}, {"why", session.detail()}, {"ms", pause->delay.count()}});
+                log::warn("telegram.waiting",
+                          {{"account", account_}, {"why", session.detail()}, {"ms", pause->delay.count()}});
                 PINCER_CO_CHECK(co_await io::sleep_for(pause->delay));
                 session.on_paused();
             } else {
@@ -107,8 +112,8 @@ private:
     }
 
     // As HTML; as plain text when Telegram finds fault with the entities. Gives the message's id.
-    Task<Result<std::string>> send_document(const Outgoing& message, const markdown::Document& document, OutgoingPart part,
-                                            Deadline deadline) {
+    Task<Result<std::string>> send_document(const Outgoing& message, const markdown::Document& document,
+                                            OutgoingPart part, Deadline deadline) {
         part.text = markdown::render_telegram_html(document);
         const auto as_html = send_part(message, part);
         auto reply = co_await exchange(as_html, deadline.at_most(kCallTimeout));
@@ -148,7 +153,8 @@ bool looks_like_token(std::string_view token) {
     const auto colon = token.find(':');
     if (colon == 0 || colon == std::string_view::npos || colon + 1 == token.size()) return false;
     return token.substr(0, colon).find_first_not_of("0123456789") == std::string_view::npos &&
-           token.substr(colon + 1).find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
+           token.substr(colon + 1).find_first_not_of(
+               "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
 }
 
 Result<Secret> read_token(const AccountConfig& config) {
@@ -167,7 +173,8 @@ Result<std::unique_ptr<Channel>> make(const AccountConfig& config, Services serv
     if (!looks_like_token(token.reveal())) {
         return PINCER_FAIL(invalid_argument, "telegram's botToken is not of the form <digits>:<letters>");
     }
-    PINCER_TRY(auto root, parse_api_root(json::string_or(config.values, "apiRoot", "https://api.telegram.org"), "apiRoot"));
+    PINCER_TRY(auto root,
+               parse_api_root(json::string_or(config.values, "apiRoot", "https://api.telegram.org"), "apiRoot"));
     return std::make_unique<Telegram>(config.account_id, std::move(token), std::move(root), services);
 }
 

@@ -44,8 +44,8 @@ public:
     Step next() const;
     void on_reply(const Result<json::value>& reply);  // DoCall
     void on_handled(const Result<>& handled);         // DoHandle; a failure hands the same update out again, later
-    void on_saved();                                  // DoSave; also when saving failed: what is on disk is known by its id
-    void on_paused();                                 // DoPause
+    void on_saved();   // DoSave; also when saving failed: what is on disk is known by its id
+    void on_paused();  // DoPause
 
     const Bot& bot() const { return bot_; }
     LinkState link() const { return link_; }

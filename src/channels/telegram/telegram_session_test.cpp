@@ -19,7 +19,9 @@ protected:
         return std::get<T>(std::move(step));
     }
     void reply(std::string_view result) { session.on_reply(json::parse(result).value()); }
-    void fail(ErrorCode code, std::string reason = "") { session.on_reply(Failure(Error(code, "no").with_reason(std::move(reason)))); }
+    void fail(ErrorCode code, std::string reason = "") {
+        session.on_reply(Failure(Error(code, "no").with_reason(std::move(reason))));
+    }
     void greet() { reply(R"({"id": 7, "username": "pincer_bot"})"); }
     std::string method() { return expect<DoCall>().call.method; }
     std::optional<std::int64_t> offset() { return json::int_at(expect<DoCall>().call.parameters, "offset"); }

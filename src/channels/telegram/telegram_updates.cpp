@@ -10,11 +10,29 @@ namespace pincer::channels::telegram {
 namespace {
 
 // Kinds that never carry a command. An edit is one of them: what was approved or asked cannot be changed afterwards.
-constexpr std::array kSilentKinds = std::to_array<std::string_view>({
-    "edited_message", "channel_post", "edited_channel_post", "business_connection", "business_message",
-    "edited_business_message", "deleted_business_messages", "guest_message", "message_reaction", "message_reaction_count",
-    "inline_query", "chosen_inline_result", "shipping_query", "pre_checkout_query", "purchased_paid_media", "poll",
-    "poll_answer", "my_chat_member", "chat_member", "chat_join_request", "chat_boost", "removed_chat_boost", "managed_bot"});
+constexpr std::array kSilentKinds = std::to_array<std::string_view>({"edited_message",
+                                                                     "channel_post",
+                                                                     "edited_channel_post",
+                                                                     "business_connection",
+                                                                     "business_message",
+                                                                     "edited_business_message",
+                                                                     "deleted_business_messages",
+                                                                     "guest_message",
+                                                                     "message_reaction",
+                                                                     "message_reaction_count",
+                                                                     "inline_query",
+                                                                     "chosen_inline_result",
+                                                                     "shipping_query",
+                                                                     "pre_checkout_query",
+                                                                     "purchased_paid_media",
+                                                                     "poll",
+                                                                     "poll_answer",
+                                                                     "my_chat_member",
+                                                                     "chat_member",
+                                                                     "chat_join_request",
+                                                                     "chat_boost",
+                                                                     "removed_chat_boost",
+                                                                     "managed_bot"});
 
 constexpr std::size_t kMaxEntities = 200;
 
@@ -24,7 +42,8 @@ struct Range {
 
 // Entities are measured in UTF-16 units; the text is UTF-8.
 std::optional<Range> byte_range(std::string_view text, std::int64_t offset, std::int64_t length) {
-    if (offset < 0 || length <= 0 || offset > std::int64_t(text.size()) || length > std::int64_t(text.size())) return std::nullopt;
+    if (offset < 0 || length <= 0 || offset > std::int64_t(text.size()) || length > std::int64_t(text.size()))
+        return std::nullopt;
     std::int64_t units = 0;
     Range range{text.size(), text.size()};
     bool begun = false;
@@ -52,7 +71,8 @@ struct Addressed {
 
 // What of the entity names us: all of "@our_bot", the tail of "/command@our_bot", all of a mention by id.
 std::optional<Range> mention_of(const json::object& entity, std::string_view text, const Bot& bot) {
-    const auto range = byte_range(text, json::int_at(entity, "offset").value_or(-1), json::int_at(entity, "length").value_or(0));
+    const auto range =
+        byte_range(text, json::int_at(entity, "offset").value_or(-1), json::int_at(entity, "length").value_or(0));
     if (!range) return std::nullopt;
     const auto type = json::string_or(entity, "type");
     const auto name = text.substr(range->begin, range->end - range->begin);
@@ -111,18 +131,25 @@ std::optional<Place> place_of(const json::object& message, const std::string& ac
     if (!id) return std::nullopt;
     const auto type = json::string_or(*chat, "type");
     Place place{.route = {.channel = "telegram", .account_id = account, .to = std::to_string(*id)}};
-    if (type == "private") place.type = ConversationType::direct;
-    else if (type == "group" || type == "supergroup") place.type = ConversationType::group;
-    else return std::nullopt;
+    if (type == "private")
+        place.type = ConversationType::direct;
+    else if (type == "group" || type == "supergroup")
+        place.type = ConversationType::group;
+    else
+        return std::nullopt;
     // Outside forums message_thread_id only counts replies, and cannot be sent to.
     const auto thread = json::int_at(message, "message_thread_id");
-    if (thread && json::bool_at(message, "is_topic_message").value_or(false)) place.route.thread_id = std::to_string(*thread);
+    if (thread && json::bool_at(message, "is_topic_message").value_or(false))
+        place.route.thread_id = std::to_string(*thread);
     return place;
 }
 
 Attachment attachment_of(std::string_view kind, const json::object& file) {
-    return {.kind = std::string(kind), .content_type = json::string_or(file, "mime_type"), .file_name = json::string_or(file, "file_name"),
-            .reference = json::string_or(file, "file_id"), .size_bytes = json::int_at(file, "file_size").value_or(0)};
+    return {.kind = std::string(kind),
+            .content_type = json::string_or(file, "mime_type"),
+            .file_name = json::string_or(file, "file_name"),
+            .reference = json::string_or(file, "file_id"),
+            .size_bytes = json::int_at(file, "file_size").value_or(0)};
 }
 
 std::vector<Attachment> attachments_of(const json::object& message) {
@@ -144,7 +171,8 @@ bool answers_us(const json::object& message, const Bot& bot) {
     return author && json::int_at(*author, "id") == bot.id;
 }
 
-std::variant<Ignored, InboundMessage, InboundAction> message_of(const json::object& message, const Bot& bot, const std::string& account) {
+std::variant<Ignored, InboundMessage, InboundAction> message_of(const json::object& message, const Bot& bot,
+                                                                const std::string& account) {
     const auto* from = json::object_at(message, "from");
     const auto id = json::int_at(message, "message_id");
     const auto place = place_of(message, account);
@@ -158,11 +186,17 @@ std::variant<Ignored, InboundMessage, InboundAction> message_of(const json::obje
     const bool captioned = !message.contains("text");
     const auto text = json::string_or(message, captioned ? "caption" : "text");
     auto addressed = strip_mentions(text, json::array_at(message, captioned ? "caption_entities" : "entities"), bot);
-    InboundMessage out{.event_id = fmt::format("message:{}:{}", place->route.to, *id), .route = place->route, .type = place->type,
-                       .sender = *std::move(sender), .message_id = std::to_string(*id), .text = std::move(addressed.text),
-                       .mentions_us = addressed.mentions_us || answers_us(message, bot), .attachments = attachments_of(message)};
+    InboundMessage out{.event_id = fmt::format("message:{}:{}", place->route.to, *id),
+                       .route = place->route,
+                       .type = place->type,
+                       .sender = *std::move(sender),
+                       .message_id = std::to_string(*id),
+                       .text = std::move(addressed.text),
+                       .mentions_us = addressed.mentions_us || answers_us(message, bot),
+                       .attachments = attachments_of(message)};
     if (text.empty() && out.attachments.empty()) return Ignored{"message without text or file"};
-    out.at = WallTime(std::chrono::seconds(std::clamp<std::int64_t>(json::int_at(message, "date").value_or(0), 0, 1ll << 40)));
+    out.at = WallTime(
+        std::chrono::seconds(std::clamp<std::int64_t>(json::int_at(message, "date").value_or(0), 0, 1ll << 40)));
     return out;
 }
 
@@ -176,11 +210,17 @@ std::variant<Ignored, InboundMessage, InboundAction> action_of(const json::objec
     const auto place = place_of(*message, account);
     const auto message_id = json::int_at(*message, "message_id");
     if (!sender || !place || !message_id) return Ignored{"callback without sender, chat or message"};
-    return InboundAction{.event_id = "callback:" + id, .route = place->route, .type = place->type, .sender = *std::move(sender),
-                         .message_ref = std::to_string(*message_id), .token = token, .answer_handle = id};
+    return InboundAction{.event_id = "callback:" + id,
+                         .route = place->route,
+                         .type = place->type,
+                         .sender = *std::move(sender),
+                         .message_ref = std::to_string(*message_id),
+                         .token = token,
+                         .answer_handle = id};
 }
 
-std::variant<Ignored, InboundMessage, InboundAction> content_of(const json::object& update, const Bot& bot, const std::string& account) {
+std::variant<Ignored, InboundMessage, InboundAction> content_of(const json::object& update, const Bot& bot,
+                                                                const std::string& account) {
     for (const auto kind : kSilentKinds) {
         if (update.contains(kind)) return Ignored{std::string(kind)};
     }

@@ -39,7 +39,8 @@ json::object reply_markup(const std::vector<std::vector<Button>>& rows) {
     json::array keyboard;
     for (const auto& row : rows) {
         json::array line;
-        for (const auto& button : row) line.push_back(json::object{{"text", button.label}, {"callback_data", button.token}});
+        for (const auto& button : row)
+            line.push_back(json::object{{"text", button.label}, {"callback_data", button.token}});
         keyboard.push_back(std::move(line));
     }
     return {{"inline_keyboard", std::move(keyboard)}};
@@ -64,7 +65,8 @@ Result<json::value> parse_reply(const Call& call, int status, std::string_view b
     auto parsed = json::parse_object(body);
     if (!parsed) {
         if (status >= 400) return Failure(refusal(call, status, ""));
-        if (call.effect == Effect::delivers) return PINCER_FAIL(outcome_unknown, "Telegram's answer to {} does not parse", call.method);
+        if (call.effect == Effect::delivers)
+            return PINCER_FAIL(outcome_unknown, "Telegram's answer to {} does not parse", call.method);
         return PINCER_FAIL(protocol, "Telegram's answer to {} does not parse", call.method);
     }
     if (json::bool_at(*parsed, "ok").value_or(false)) {
@@ -72,11 +74,13 @@ Result<json::value> parse_reply(const Call& call, int status, std::string_view b
         return result ? *result : json::value(nullptr);
     }
     const auto description = json::string_or(*parsed, "description");
-    auto error = refusal(call, json::int_at(*parsed, "error_code").value_or(status), description).with_foreign(description);
+    auto error =
+        refusal(call, json::int_at(*parsed, "error_code").value_or(status), description).with_foreign(description);
     if (error.code() == ErrorCode::rate_limited) {
         const auto* parameters = json::object_at(*parsed, "parameters");
         const auto seconds = parameters ? json::int_at(*parameters, "retry_after").value_or(1) : 1;
-        const auto delay = std::chrono::seconds(std::clamp<std::int64_t>(seconds, 1, kMaxRetryAfter / std::chrono::seconds(1)));
+        const auto delay =
+            std::chrono::seconds(std::clamp<std::int64_t>(seconds, 1, kMaxRetryAfter / std::chrono::seconds(1)));
         error = std::move(error).with_retry_after(delay);
     }
     return Failure(std::move(error));
@@ -95,7 +99,8 @@ Call delete_webhook() { return {.method = "deleteWebhook", .parameters = {{"drop
 
 Call get_updates(std::int64_t offset, Millis timeout) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::min(timeout, kMaxPoll)).count();
-    json::object parameters{{"timeout", seconds}, {"limit", 100}, {"allowed_updates", json::array{"message", "callback_query"}}};
+    json::object parameters{
+        {"timeout", seconds}, {"limit", 100}, {"allowed_updates", json::array{"message", "callback_query"}}};
     if (offset > 0) parameters["offset"] = offset;
     return {.method = "getUpdates", .parameters = std::move(parameters)};
 }

@@ -11,9 +11,9 @@
 
 namespace pincer::channels::telegram {
 
-inline constexpr std::size_t kMaxTextUnits = 4096;      // sendMessage: text, after entities parsing
-inline constexpr std::size_t kMaxCallbackBytes = 64;    // InlineKeyboardButton: callback_data
-inline constexpr std::size_t kMaxAnswerUnits = 200;     // answerCallbackQuery: text
+inline constexpr std::size_t kMaxTextUnits = 4096;    // sendMessage: text, after entities parsing
+inline constexpr std::size_t kMaxCallbackBytes = 64;  // InlineKeyboardButton: callback_data
+inline constexpr std::size_t kMaxAnswerUnits = 200;   // answerCallbackQuery: text
 inline constexpr std::size_t kMaxButtons = 100;
 
 struct Bot {
@@ -40,8 +40,8 @@ struct Call {
 
 // The `result` of an answer. Errors by the contract of Channel::send(): unauthenticated (401, and 404: no such bot),
 // conflict (409: another poller, or with reason WEBHOOK_ACTIVE), rate_limited with retry_after, not_found, forbidden,
-// invalid_argument (with reason BAD_ENTITIES or NOT_MODIFIED where it is that), expired (a button press answered too late),
-// unavailable, outcome_unknown (5xx to what delivers), protocol.
+// invalid_argument (with reason BAD_ENTITIES or NOT_MODIFIED where it is that), expired (a button press answered too
+// late), unavailable, outcome_unknown (5xx to what delivers), protocol.
 Result<json::value> parse_reply(const Call& call, int status, std::string_view body);
 
 Result<Bot> parse_bot(const json::value& get_me);
@@ -63,7 +63,8 @@ struct OutgoingPart {
 Call send_part(const Outgoing& message, const OutgoingPart& part);
 Call answer_callback(const InboundAction& action, std::string_view text);
 
-// Errors: invalid_argument for what Telegram would never take (a token over 64 bytes, no chat, a thread that is no number).
+// Errors: invalid_argument for what Telegram would never take (a token over 64 bytes, no chat, a thread that is no
+// number).
 Result<> check_outgoing(const Outgoing& message);
 
 }  // namespace pincer::channels::telegram

@@ -120,6 +120,7 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, const 
     }
     const WallTime now = deps_.clock.wall();
     approval::Grant grant;
+    grant.audience = json::string_or(call.plan, "engine");
     grant.id = record.id.str();   // one approval is one nonce: however often it is signed, the engine consumes it once
     grant.plan_digest = record.request.subject_digest;
     grant.approver = record.decided_by ? record.decided_by->id : "";
@@ -129,7 +130,7 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, const 
     grant.risk_ceiling = record.request.risk;
     grant.issued_at = now;
     grant.expires_at = now + kGrantLife;
-    audit::Entry entry{.kind = "grant.issued", .actor = "gateway", .body = {}, .follows = std::nullopt};
+    audit::Entry entry{.kind = "grant.issued", .actor = "gateway", .body = {}, .follows = record.settled_ref};
     entry.body = {{"approval", record.id.str()}, {"plan_digest", grant.plan_digest}, {"approver", grant.approver}, {"call", call.call.id}};
     PINCER_CO_TRY(const audit::RecordRef issued, co_await deps_.chain.append(std::move(entry)));
     grant.follows = issued.str();

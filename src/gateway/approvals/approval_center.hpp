@@ -37,7 +37,9 @@ struct GatedCall {
     Run run;
     agent::ToolCall call;
     agent::ToolSpec tool;
-    json::object plan;   // the plan that the call names by digest, as the planning tool gave it; empty when there is none
+    // The plan that the call names by digest, as the planning tool gave it: {"digest", "document": what was hashed,
+    // "engine": who may consume the grant}; empty when there is none.
+    json::object plan;
 };
 
 class ApprovalCenter {

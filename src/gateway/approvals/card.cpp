@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "crypto/hash.hpp"
 
 namespace pincer::gateway {
 namespace {
@@ -69,14 +68,13 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
     request.subject = {{"tool", gated.call.name}, {"arguments", gated.call.arguments}};
     std::string title = "Call " + gated.call.name;
     std::string description = json::write(gated.call.arguments);
-    std::string digest = crypto::sha256_hex(json::write_canonical(request.subject));
     if (!gated.plan.empty()) {
         const json::object* document = json::object_at(gated.plan, "document");
-        PINCER_TRY(digest, json::require_string(gated.plan, "digest"));
-        if (!document || crypto::sha256_hex(json::write_canonical(*document)) != digest) {
+        PINCER_TRY(const std::string claimed, json::require_string(gated.plan, "digest"));
+        if (!document || approval::digest_of(*document) != claimed) {
             return PINCER_FAIL(refused, "the plan shown by {} does not have the digest it claims; nothing was put up for approval", gated.call.name);
         }
-        request.subject["plan"] = *document;
+        request.subject = *document;   // the very bytes that the engine hashed: the grant will name their digest
         const json::array* steps = json::array_at(*document, "steps");
         if (!steps || steps->empty()) return PINCER_FAIL(refused, "the plan of {} has no steps", gated.call.name);
         request.risk = approval::Risk::read;
@@ -91,7 +89,7 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
         }
         title = steps->size() == 1 ? description : fmt::format("{} changes: {}", steps->size(), description);
     }
-    request.subject_digest = digest;
+    request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
         {"pluginId", server_of(gated.call.name)},
         {"title", truncate_utf8(strip_control(title), kTitleBytes)},
@@ -116,7 +114,7 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
 std::string card_markdown(const approval::Record& record) {
     const json::object& shown = record.request.presentation;
     std::string text = fmt::format("**Approval needed: {}**\n\n{}\n", json::string_or(shown, "title"), json::string_or(shown, "description"));
-    if (const json::object* plan = json::object_at(record.request.subject, "plan")) add_steps(text, *plan);
+    add_steps(text, record.request.subject);
     add_line(text, "Risk", std::string(approval::name_of(record.request.risk)));
     add_line(text, "Asked by", strip_control(record.request.requester.display));
     add_line(text, "Expires", to_rfc3339(record.expires_at));

@@ -1,5 +1,4 @@
 #include "base/text.hpp"
-#include "crypto/hash.hpp"
 #include "gateway/approvals/card.hpp"
 #include "gateway/methods/handlers.hpp"
 
@@ -117,7 +116,7 @@ Task<Answer> exec_approval_request(MethodCall call) {
     request.risk = approval::Risk::high;
     request.allowed = {approval::Decision::allow_once, approval::Decision::allow_always, approval::Decision::deny};
     request.subject = {{"command", or_null(p, "command")}, {"argv", or_null(p, "commandArgv")}, {"cwd", or_null(p, "cwd")}};
-    request.subject_digest = crypto::sha256_hex(json::write_canonical(request.subject));
+    request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
         {"command", json::string_or(p, "command")}, {"systemRunBinding", nullptr}, {"systemRunPlan", nullptr}, {"cwd", or_null(p, "cwd")}, {"nodeId", nullptr},
         {"host", json::string_or(p, "host", "gateway")}, {"security", or_null(p, "security")}, {"ask", or_null(p, "ask")}, {"warningText", or_null(p, "warningText")},
@@ -137,7 +136,7 @@ Task<Answer> plugin_approval_request(MethodCall call) {
     request.risk = severity == "critical" ? approval::Risk::high : severity == "info" ? approval::Risk::low : approval::Risk::medium;
     request.allowed = {approval::Decision::allow_once, approval::Decision::allow_always, approval::Decision::deny};
     request.subject = {{"plugin", or_null(p, "pluginId")}, {"tool", or_null(p, "toolName")}, {"title", or_null(p, "title")}, {"description", or_null(p, "description")}};
-    request.subject_digest = crypto::sha256_hex(json::write_canonical(request.subject));
+    request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
         {"pluginId", or_null(p, "pluginId")}, {"title", strip_control(json::string_or(p, "title"))}, {"description", strip_control(json::string_or(p, "description"))},
         {"scope", nullptr}, {"detail", nullptr}, {"severity", severity}, {"toolName", or_null(p, "toolName")}, {"toolCallId", or_null(p, "toolCallId")},

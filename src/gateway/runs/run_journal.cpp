@@ -28,14 +28,18 @@ Task<Result<>> RunManager::Journal::append(agent::Message message) {
     co_return Result<>{};
 }
 
-// The plan that a call names by its digest, as the planning tool of the same conversation gave it.
+// The plan that a call names by its digest, as the planning tool of the same conversation gave it: its card stands under
+// "plan", what was hashed under "subject", who may apply it under "engine".
 json::object RunManager::Journal::plan_named_by(const agent::ToolCall& call) const {
     const auto digest = json::string_at(call.arguments, "plan_digest");
     auto conversation = manager_.deps_.store.tail(active_->run.session_key, kConversationEntries, false);
     if (!digest || !conversation) return {};
     for (auto entry = conversation->rbegin(); entry != conversation->rend(); ++entry) {
-        const json::object* plan = json::object_at(entry->message.structured, "plan");
-        if (entry->message.role == agent::Role::tool && plan && json::string_at(*plan, "digest") == digest) return *plan;
+        const json::object& told = entry->message.structured;
+        const json::object* card = json::object_at(told, "plan");
+        const json::object* subject = json::object_at(told, "subject");
+        if (entry->message.role != agent::Role::tool || !card || !subject || json::string_at(*card, "digest") != digest) continue;
+        return {{"digest", *digest}, {"document", *subject}, {"engine", json::string_or(told, "engine")}};
     }
     return {};
 }

@@ -87,7 +87,7 @@ Task<Result<agent::RunOutcome>> RunManager::answer(std::shared_ptr<Active> activ
     request.context.principal = run.principal;
     request.context.session_key = run.session_key;
     request.context.run_id = run.id;
-    agent::RunDeps deps{deps_.model, deps_.fallback, deps_.tools, deps_.egress, deps_.clock};
+    agent::RunDeps deps{deps_.model, deps_.fallback, deps_.tools, deps_.egress, deps_.clock, deps_.runtime};
     Journal journal(*this, active);
     co_return co_await agent::run_agent(std::move(request), deps, journal);
 }

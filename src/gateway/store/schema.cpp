@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "approval/approval.hpp"
+
 namespace pincer::gateway {
 namespace {
 
@@ -63,10 +65,11 @@ CREATE TABLE devices (
 CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, payload TEXT NOT NULL, at INTEGER NOT NULL);
 )sql";
 
-constexpr std::array kMigrations{storage::Migration{1, kFirst}};
-
 }  // namespace
 
-std::span<const storage::Migration> migrations() { return kMigrations; }
+std::span<const storage::Migration> migrations() {
+    static const std::array kMigrations{storage::Migration{1, kFirst}, storage::Migration{2, approval::kDeskTableSql}};
+    return kMigrations;
+}
 
 }  // namespace pincer::gateway

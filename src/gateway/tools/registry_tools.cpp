@@ -19,13 +19,14 @@ std::vector<agent::ToolSpec> RegistryTools::tools() {
 Task<Result<agent::ToolResult>> RegistryTools::call(agent::ToolCall call, agent::CallContext context) {
     registry::CallOptions options;
     options.deadline = context.deadline;
+    options.meta["io.pincer/requester"] = context.principal;
     options.meta["io.pincer/context"] = json::object{{"principal", context.principal}, {"session", context.session_key}, {"run", context.run_id}};
     if (!context.grant.empty()) options.meta["io.pincer/grant"] = context.grant;
     PINCER_CO_TRY(auto answer, co_await registry_.call(std::move(call.name), std::move(call.arguments), std::move(options)));
     agent::ToolResult result;
     result.is_error = answer.is_error;
     result.text = answer.joined_text();
-    if (answer.structured) result.structured = *std::move(answer.structured);
+    if (answer.structured && answer.structured->is_object()) result.structured = std::move(answer.structured->get_object());
     co_return result;
 }
 

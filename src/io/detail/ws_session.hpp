@@ -1,11 +1,11 @@
 // One open WebSocket over Beast: a read that outlives an impatient receive(), a bounded queue of writes, pings.
 #pragma once
 
-#include <boost/asio/any_completion_handler.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
 #include <deque>
+#include <functional>
 
 #include "io/detail/event_impl.hpp"
 #include "io/detail/websocket_impl.hpp"
@@ -45,7 +45,8 @@ public:
     const std::string& remote_address() const { return remote_; }
 
 private:
-    using Waiter = asio::any_completion_handler<void(ErrorCodeAsio)>;
+    // (Asio's any_completion_handler of 1.81 calls itself for ever when it is move-assigned.)
+    using Waiter = std::move_only_function<void(ErrorCodeAsio)>;
 
     struct Outgoing {
         std::uint64_t number = 0;
@@ -66,7 +67,9 @@ private:
     void on_write(const ErrorCodeAsio& ec);
 
     void start_close(std::uint16_t code, const std::string& reason);
-    void end(WsClose status);
+    enum class Farewell { none, was_sent };
+    void end(WsClose status, Farewell farewell = Farewell::none);
+    void linger(std::size_t bytes_left);
     void note_close(const ErrorCodeAsio& ec);
     Failure ended_failure() const;
 
@@ -98,6 +101,7 @@ private:
     std::shared_ptr<Event::Impl> idle_;    // set while nothing waits to be written
     std::shared_ptr<Event::Impl> closed_;  // set once it is over
 
+    std::unique_ptr<char[]> lingering_;
     Timer keep_alive_timer_;
     Millis ping_after_{0};
     Millis pong_within_{0};

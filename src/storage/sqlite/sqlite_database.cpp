@@ -100,7 +100,7 @@ class SqliteDatabase final : public Database {
 public:
     SqliteDatabase(io::Runtime& runtime, FileLock lock, std::filesystem::path path, std::unique_ptr<SqliteConnection> writer, std::unique_ptr<SqliteConnection> reader)
         : runtime_(runtime), lock_(std::move(lock)), path_(std::move(path)), writer_(std::move(writer)), reader_(std::move(reader)),
-          batcher_(runtime, "store-writer", kMostInOneCommit, [this](Batcher::Batch batch) { writer_.run_batch(batch); }) {}
+          batcher_(runtime, kMostInOneCommit, [this](Batcher::Batch batch) { writer_.run_batch(batch); }) {}
 
     Task<Result<>> write(Work work) override {
         auto job = std::make_shared<Writer::Job>();
