@@ -250,7 +250,9 @@ Task<Result<>> Bridge::replay() {
             const json::value* body = entry ? json::find(*entry, "payload") : nullptr;
             if (id && body) accept({json::string_or(*entry, "event"), *body, id});
         }
-        if (events->empty() || *last_event_id_ >= newest) co_return Result<>();
+        // A page may be empty since we may not see what is on it; numbers are consecutive, so this is the next one.
+        if (events->empty()) last_event_id_ = std::min(newest, *last_event_id_ + kReplayPage);
+        if (*last_event_id_ >= newest) co_return Result<>();
     }
 }
 

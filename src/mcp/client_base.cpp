@@ -74,16 +74,24 @@ void ClientBase::take_notice(const ClientSession::Notice& notice) {
     if (options_.on_notification) options_.on_notification(notice.method, notice.params);
 }
 
+bool ClientBase::wants_changes() const {
+    const json::object* tools = json::object_at(facts_.capabilities, "tools");
+    return options_.on_tools_changed && tools && json::bool_at(*tools, "listChanged").value_or(false);
+}
+
 // --- handshake
 
 Task<Result<>> ClientBase::handshake() {
     const SteadyTime give_up = steady_now() + options_.timeouts.connect;
     if (options_.era != EraChoice::legacy) {
         PINCER_CO_TRY(const bool modern, co_await probe(give_up));
+        if (modern) start_listening();
         if (modern) co_return Result<>();
         if (options_.era == EraChoice::modern) co_return PINCER_FAIL(unsupported, "{} does not speak {}", subject(""), kModernVersion);
     }
-    co_return co_await initialize(give_up);
+    PINCER_CO_CHECK(co_await initialize(give_up));
+    start_listening();
+    co_return Result<>();
 }
 
 Task<Result<bool>> ClientBase::probe(SteadyTime give_up) {
@@ -182,6 +190,7 @@ Task<Result<std::vector<ToolInfo>>> ClientBase::list_tools(Deadline deadline) {
         for (const json::value& entry : *list) {
             const json::object* o = entry.if_object();
             auto tool = o ? ToolInfo::from_json(*o) : PINCER_FAIL(protocol, "a tool that is not an object");
+            if (const Result<> usable = tool ? admit(*tool) : Result<>(); !usable) tool = Failure(usable.error());
             if (!tool) {  // one bad entry does not take the others with it
                 log::warn("mcp.client.tool_ignored", {{"server", options_.server_name}, {"why", tool.error().message()}});
                 continue;

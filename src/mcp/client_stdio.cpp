@@ -45,6 +45,13 @@ protected:
         co_return Result<>();
     }
 
+    void start_listening() override {
+        if (facts_.era == Era::legacy || !wants_changes()) return;  // legacy servers tell without being asked
+        json::object params{{"notifications", json::object{{"toolsListChanged", true}}}};
+        auto prepared = session_.prepare("subscriptions/listen", std::move(params), {}, false);
+        if (prepared) enqueue(std::move(prepared->text));
+    }
+
 private:
     struct Waiting {
         Waiting(io::Runtime& runtime, Ask& asked) : ask(asked), changed(runtime) {}

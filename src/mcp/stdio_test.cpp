@@ -170,7 +170,6 @@ TEST_P(BothEras, name_the_request_timeout_and_the_idle_timeout) {
 }
 
 TEST_P(BothEras, hear_of_changed_tools) {
-    if (GetParam() != EraChoice::legacy) GTEST_SKIP() << "the modern client has to subscribe";
     struct Body {
         static Task<> run(Client& client, Fixture& f, io::Event& changed) {
             EXPECT_TRUE(co_await client.ping(Deadline::never()));  // by now the server has seen notifications/initialized

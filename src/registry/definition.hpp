@@ -29,7 +29,7 @@ struct ToolFilter {
 };
 
 struct ServerDefinition {
-    std::string name;  // 1..64 of A-Z a-z 0-9 _ - without "__", which separates server and tool
+    std::string name;  // 1..64 of A-Z a-z 0-9 _ - . without "__", which separates server and tool
     bool enabled = true;
     Transport transport = Transport::stdio;
 
@@ -72,5 +72,7 @@ Definitions parse_definitions(const json::object& servers);
 // the URL replaced. Works on definitions that do not parse, too.
 json::object definition_to_json_redacted(const json::object& definition);
 std::string redact_url(std::string_view url);
+// "--token abc" -> "--token ***"; "--api-key=abc" -> "--api-key=***"; what looks like a key of a known kind, too.
+std::vector<std::string> redact_arguments(const std::vector<std::string>& args);
 
 }  // namespace pincer::registry

@@ -130,10 +130,10 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, const 
     grant.risk_ceiling = record.request.risk;
     grant.issued_at = now;
     grant.expires_at = now + kGrantLife;
-    audit::Entry entry{.kind = "grant.issued", .actor = "gateway", .body = {}, .follows = record.settled_ref};
+    audit::Entry entry{.kind = "grant.issued", .actor = "gateway", .body = {}, .follows = std::nullopt};
     entry.body = {{"approval", record.id.str()}, {"plan_digest", grant.plan_digest}, {"approver", grant.approver}, {"call", call.call.id}};
-    PINCER_CO_TRY(const audit::RecordRef issued, co_await deps_.chain.append(std::move(entry)));
-    grant.follows = issued.str();
+    PINCER_CO_CHECK(co_await deps_.chain.append(std::move(entry)));
+    grant.follows = record.settled_ref;
     PINCER_CO_TRY(gate.grant, deps_.authority.issue(std::move(grant)));
     co_return gate;
 }

@@ -35,6 +35,11 @@ protected:
     // it may have been; cancelled. The server's own "no" is in the Outcome.
     virtual Task<Result<Outcome>> exchange(Ask ask) = 0;
     virtual Task<Result<>> tell(std::string method, json::object params) = 0;
+    // Whether this tool of a list can be used over this transport; the reason why not.
+    virtual Result<> admit(const ToolInfo&) { return {}; }
+    // After the handshake: asks to be told of changes, if anybody wants to know.
+    virtual void start_listening() = 0;
+    bool wants_changes() const;
 
     Failure fail_timeout(const Limit& limit, const std::string& tool) const;
     Failure fail_lost(bool may_be_processed, const std::string& tool) const;

@@ -65,10 +65,12 @@ constexpr Field kChannelsPairingListFields[] = {
 };
 constexpr Schema kChannelsPairingList = object(kChannelsPairingListFields);
 
+// Published: by requestId. Ours besides: by the code that the person was told, as `openclaw pairing approve` types it.
 constexpr Field kChannelsPairingApproveFields[] = {
     {"channel", string(1), Need::required},
-    {"accountId", string(1), Need::required},
-    {"requestId", string(1), Need::required},
+    {"accountId", string(1)},
+    {"requestId", string(1)},
+    {"code", string(1, 64)},
     {"notify", boolean()},
     {"bootstrapCommandOwner", boolean()},
 };
