@@ -137,7 +137,8 @@ Task<Look> Engine::health(bool after_deploy, std::string requester) {
     LookOptions options;
     options.after_deploy = after_deploy;
     Look seen = co_await look_at(options);
-    co_await record_question("health", after_deploy ? "health after deploy" : "health", std::move(requester), seen);
+    std::string asked = after_deploy ? "health after deploy" : "health";
+    co_await record_question("health", std::move(asked), std::move(requester), seen);
     co_return seen;
 }
 
