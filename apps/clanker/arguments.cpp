@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <iostream>
 
 #include "apps/clanker/exit_code.hpp"
+#include "base/text.hpp"
 
 namespace pincer::clanker {
 namespace {
@@ -42,7 +44,7 @@ void add_ask(CLI::App& app, Arguments& a) {
     ask->add_option("--plan-file", a.plan_file, "what --maker printed; - is stdin");
     ask->add_option("--grant-file", a.grant_file, "a signed approval; without it the terminal asks you");
     ask->add_flag("--destroyer", a.destroyer, "allow a destructive plan");
-    add_duration(*ask, "--settle", a.settle, "how long to watch whether things recover (default 60s)");
+    add_duration(*ask, "--settle", a.settle, "how long to watch whether things recover (default 45s)");
     add_reading(*ask, a);
     choose(ask, a, Command::ask);
 }
@@ -84,7 +86,7 @@ void add_all(CLI::App& app, Arguments& a) {
     auto* mcp = app.add_subcommand("mcp", "serve these answers and plans as MCP tools");
     mcp->add_option("--transport", a.transport, "stdio or http")->check(CLI::IsMember({"stdio", "http", "streamable-http"}));
     mcp->add_option("--listen", a.listen, "address of http (default 127.0.0.1:39393)");
-    add_duration(*mcp, "--settle", a.settle, "how long an apply watches whether things recover (default 60s)");
+    add_duration(*mcp, "--settle", a.settle, "how long an apply watches whether things recover (default 45s)");
     add_reading(*mcp, a);
     choose(mcp, a, Command::mcp);
     auto* audit = app.add_subcommand("audit", "the record of what was asked and done");
@@ -98,6 +100,21 @@ void add_all(CLI::App& app, Arguments& a) {
     app.require_subcommand(1);
 }
 
+// One key in 64 begins with '-', and would be taken for an option: those go behind "--", backwards as CLI11 wants them.
+std::vector<std::string> words_of(int argc, char** argv) {
+    std::vector<std::string> words;
+    std::vector<std::string> keys;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word(argv[i]);
+        const bool is_key = word.size() == 43 && word.front() == '-' && word.find('=') == std::string::npos && from_base64(word);
+        (is_key ? keys : words).push_back(word);
+    }
+    if (!keys.empty()) words.emplace_back("--");
+    words.insert(words.end(), keys.begin(), keys.end());
+    std::ranges::reverse(words);
+    return words;
+}
+
 }  // namespace
 
 Parsed parse(int argc, char** argv) {
@@ -105,7 +122,7 @@ Parsed parse(int argc, char** argv) {
     CLI::App app("Answers about live infrastructure, and changes that wait for a person.", "clanker");
     add_all(app, out.arguments);
     try {
-        app.parse(argc, argv);
+        app.parse(words_of(argc, argv));
     } catch (const CLI::ParseError& told) {
         out.done = true;
         out.exit_code = app.exit(told, std::cout, std::cerr) == 0 ? 0 : int(ExitCode::usage);

@@ -38,7 +38,7 @@ struct ModelRequest {
     std::string system;
     std::vector<Message> messages;
     std::vector<ToolSpec> tools;
-    std::size_t max_output_tokens = 4096;
+    std::size_t max_output_tokens = 0;  // 0: what the configuration of the model says, which is the most in any case
 };
 
 struct Usage {

@@ -70,7 +70,7 @@ enum class SelfApproval { deny, owner };  // owner: the operator of this Gateway
 struct Policy {
     Millis default_ttl{30 * 60 * 1000};
     SelfApproval self_approval = SelfApproval::deny;
-    std::vector<std::string> owners;  // principal ids that SelfApproval::owner means
+    std::vector<std::string> owners;  // principal ids, or linked humans, that SelfApproval::owner means
 };
 
 inline constexpr std::size_t kMostPending = 1000;

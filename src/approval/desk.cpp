@@ -189,7 +189,8 @@ private:
         }
         if (by.id.empty()) return PINCER_FAIL(invalid_argument, "a decision names who makes it");
         if (decision == Decision::deny || !same_person(by, request.requester)) return {};
-        const bool owner = policy_.self_approval == SelfApproval::owner && std::ranges::find(policy_.owners, by.id) != policy_.owners.end();
+        const auto names_them = [&](const std::string& owner) { return owner == by.id || (!by.human.empty() && owner == by.human); };
+        const bool owner = policy_.self_approval == SelfApproval::owner && std::ranges::any_of(policy_.owners, names_them);
         if (owner) return {};
         return refuse(ErrorCode::forbidden, "APPROVAL_SELF", "you asked for this, somebody else has to approve it");
     }

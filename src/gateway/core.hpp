@@ -34,6 +34,8 @@ struct Core {
     std::string config_path;
     std::string store_path;
     WallTime started_at{};
+    Pauses* pauses = nullptr;
+    const io::Event* tools_ready = nullptr;
 };
 
 }  // namespace pincer::gateway

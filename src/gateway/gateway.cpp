@@ -8,6 +8,7 @@
 namespace pincer::gateway {
 namespace {
 
+constexpr const char* kChainName = "gateway";
 constexpr Millis kStopWithin{3'000};
 constexpr Millis kToolsWithin{20'000};
 
@@ -21,7 +22,7 @@ std::string default_prompt() {
 
 // Members are destroyed in reverse: whoever uses another stands below it.
 struct Gateway::Parts {
-    Parts(GatewayOptions o, GatewayEnvironment e) : options(std::move(o)), environment(e), tools_ready(e.runtime) {}
+    Parts(GatewayOptions o, GatewayEnvironment e) : options(std::move(o)), environment(std::move(e)), tools_ready(environment.runtime) {}
 
     GatewayOptions options;
     GatewayEnvironment environment;
@@ -37,6 +38,7 @@ struct Gateway::Parts {
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<RegistryTools> tools;
     io::Event tools_ready;
+    RealPauses real_pauses;
     std::unique_ptr<RunManager> runs;
     std::unique_ptr<GatewayInbox> inbox;
     std::unique_ptr<Authenticator> authenticator;
@@ -48,15 +50,31 @@ struct Gateway::Parts {
     Task<Result<>> open_stores();
     void connect_parts();
     Task<> load_tools();
+    Task<> stop();
+    Pauses& pauses() { return environment.doubles.pauses ? *environment.doubles.pauses : real_pauses; }
+    Result<std::unique_ptr<storage::Database>> open_database(const std::filesystem::path& file);
+    Result<std::unique_ptr<audit::Chain>> open_chain(const std::filesystem::path& directory);
 };
+
+Result<std::unique_ptr<storage::Database>> Gateway::Parts::open_database(const std::filesystem::path& file) {
+    if (environment.doubles.open_database) return environment.doubles.open_database(file, migrations());
+    return storage::Database::open(environment.runtime, file, migrations());
+}
+
+Result<std::unique_ptr<audit::Chain>> Gateway::Parts::open_chain(const std::filesystem::path& directory) {
+    if (environment.doubles.open_chain) return environment.doubles.open_chain(directory, kChainName);
+    return audit::Chain::open(environment.runtime, directory, kChainName, environment.clock);
+}
 
 Task<Result<>> Gateway::Parts::open_stores() {
     const std::filesystem::path state = options.state_directory / "state";
     PINCER_CO_CHECK(io::make_private_directory(state));
-    PINCER_CO_TRY(db, storage::Database::open(environment.runtime, state / "openclaw.sqlite", migrations()));
-    PINCER_CO_TRY(chain, audit::Chain::open(environment.runtime, options.state_directory / "audit", "gateway", environment.clock));
+    PINCER_CO_TRY(db, open_database(state / "openclaw.sqlite"));
+    PINCER_CO_TRY(chain, open_chain(options.state_directory / "audit"));
     PINCER_CO_TRY(store, Store::open(*db, environment.clock, environment.random));
-    PINCER_CO_TRY(desk, approval::Desk::open(environment.runtime, *db, *chain, environment.clock, environment.random, options.config.approvals.policy));
+    approval::Policy policy = options.config.approvals.policy;
+    policy.owners.emplace_back(kOwner);
+    PINCER_CO_TRY(desk, approval::Desk::open(environment.runtime, *db, *chain, environment.clock, environment.random, std::move(policy)));
     PINCER_CO_TRY(authority, approval::Authority::open(options.state_directory / "identity"));
     co_return Result<>{};
 }
@@ -64,17 +82,18 @@ Task<Result<>> Gateway::Parts::open_stores() {
 void Gateway::Parts::connect_parts() {
     io::Runtime& runtime = environment.runtime;
     const GatewayConfig& config = options.config;
-    channels = std::make_unique<ChannelHost>(runtime, environment.clock);
+    channels = std::make_unique<ChannelHost>(runtime, environment.clock, pauses());
     channels->build(config.channels, {runtime, environment.http, environment.websockets, environment.clock, environment.random});
     ChannelLookup lookup = [this](const std::string& channel, const std::string& account) { return channels->find(channel, account); };
-    outbox = std::make_unique<Outbox>(runtime, *store, environment.random, lookup);
-    ApprovalDeps approval_deps{runtime, *store, *desk, *authority, *chain, events, *outbox, environment.clock};
+    outbox = std::make_unique<Outbox>(runtime, *store, environment.random, pauses(), lookup);
+    ApprovalDeps approval_deps{runtime, *store, *desk, *authority, *chain, events, *outbox, pauses(), environment.clock};
     approvals = std::make_unique<ApprovalCenter>(approval_deps, config.approvals, config.routing);
     registry::RegistryOptions registry_options;
     registry_options.implementation = {"openclaw", options.version};
     registry = std::make_unique<registry::Registry>(runtime, environment.mcp_connector, environment.clock, environment.random, std::move(registry_options));
     tools = std::make_unique<RegistryTools>(*registry);
-    RunDeps run_deps{runtime, *store, events, *outbox, *approvals, *chain, environment.model, environment.fallback, *tools, config.egress, environment.clock, tools_ready,
+    agent::ToolSource& tool_source = environment.doubles.tools ? *environment.doubles.tools : *tools;
+    RunDeps run_deps{runtime, *store, events, *outbox, *approvals, *chain, environment.model, environment.fallback, tool_source, config.egress, environment.clock, tools_ready,
                      config.system_prompt.empty() ? default_prompt() : config.system_prompt};
     runs = std::make_unique<RunManager>(std::move(run_deps));
     InboxDeps inbox_deps{*store, events, *outbox, *approvals, *runs, *chain, environment.random, lookup};
@@ -82,12 +101,13 @@ void Gateway::Parts::connect_parts() {
     authenticator = std::make_unique<Authenticator>(config, *db, environment.clock, environment.random);
     core = std::make_unique<Core>(Core{runtime, config, environment.clock, environment.random, *store, events, *outbox, *approvals, *runs, *inbox, *channels,
                                        *registry, *authenticator, options.version, environment.random.uuid(), options.config_path,
-                                       (options.state_directory / "state" / "openclaw.sqlite").string(), environment.clock.wall()});
+                                       (options.state_directory / "state" / "openclaw.sqlite").string(), environment.clock.wall(), &pauses(), &tools_ready});
     server = std::make_unique<Server>(*core, options.assets);
     tasks = std::make_unique<io::TaskGroup>(runtime);
 }
 
-// Runs need to know the tools; a server that is slow to start must not keep the Gateway from listening.
+// Runs need to know the tools; a server that is slow to start keeps neither the Gateway from listening nor the channels
+// from taking messages.
 Task<> Gateway::Parts::load_tools() {
     registry::Definitions definitions = registry::parse_definitions(options.config.mcp_servers);
     for (const auto& problem : definitions.problems) log::failure(log::Level::error, "mcp.definition", problem.error);
@@ -95,33 +115,51 @@ Task<> Gateway::Parts::load_tools() {
     if (!reloaded) log::failure(log::Level::error, "mcp.reload", reloaded.error());
     co_await registry->load_tools(Deadline::after(kToolsWithin));
     tools_ready.set();
-    auto resumed = runs->start();
-    if (!resumed) log::failure(log::Level::error, "runs.resume", resumed.error());
-    channels->start(*inbox);
 }
 
+// The order matters: what is open is taken up before anybody can add to it, and nobody can decide before the approvals
+// are put right.
 Task<Result<>> Gateway::Parts::build() {
     PINCER_CO_CHECK(options.config.check_exposure());
     PINCER_CO_CHECK(co_await open_stores());
     connect_parts();
     PINCER_CO_CHECK(authenticator->load());
-    PINCER_CO_CHECK(server->listen());
     PINCER_CO_CHECK(outbox->start());
-    approvals->start();
+    PINCER_CO_CHECK(co_await approvals->start());
+    PINCER_CO_CHECK(runs->start());
+    PINCER_CO_CHECK(server->listen());
+    channels->start(*inbox);
     tasks->spawn(load_tools());
     co_return Result<>{};
+}
+
+// Whoever gives work to another stops first, so that nobody is handed something after the end.
+Task<> Gateway::Parts::stop() {
+    if (!tasks) co_return;   // it did not come as far as being connected
+    co_await tasks->stop();
+    co_await server->stop(Deadline::after(kStopWithin));
+    co_await channels->stop();
+    co_await runs->stop();
+    co_await outbox->stop();
+    co_await approvals->stop();
+    co_await registry->stop();
 }
 
 Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Gateway::~Gateway() = default;
 
 Task<Result<std::unique_ptr<Gateway>>> Gateway::start(GatewayOptions options, GatewayEnvironment environment) {
-    auto parts = std::make_unique<Parts>(std::move(options), environment);
-    PINCER_CO_CHECK(co_await parts->build());
+    auto parts = std::make_unique<Parts>(std::move(options), std::move(environment));
+    auto built = co_await parts->build();
+    if (!built) {
+        co_await parts->stop();
+        co_return Failure(std::move(built).error());
+    }
     co_return std::unique_ptr<Gateway>(new Gateway(std::move(parts)));
 }
 
 std::uint16_t Gateway::port() const { return parts_->server->port(); }
+Core& Gateway::core() { return *parts_->core; }
 
 Task<Result<>> Gateway::reload(GatewayConfig config) {
     registry::Definitions definitions = registry::parse_definitions(config.mcp_servers);
@@ -129,14 +167,6 @@ Task<Result<>> Gateway::reload(GatewayConfig config) {
     co_return co_await parts_->registry->reload(std::move(definitions.servers));
 }
 
-Task<> Gateway::stop() {
-    co_await parts_->tasks->stop();
-    co_await parts_->channels->stop();
-    co_await parts_->runs->stop();
-    co_await parts_->approvals->stop();
-    co_await parts_->outbox->stop();
-    co_await parts_->server->stop(Deadline::after(kStopWithin));
-    co_await parts_->registry->stop();
-}
+Task<> Gateway::stop() { return parts_->stop(); }
 
 }  // namespace pincer::gateway

@@ -145,7 +145,7 @@ TEST(Process, a_run_over_its_deadline_is_killed_and_named) {
     const auto output = run(script("sleep 1000"), "", 1000, Deadline::after(Millis(50)));
     ASSERT_FALSE(output);
     EXPECT_EQ(output.error().code(), ErrorCode::timed_out);
-    EXPECT_EQ(output.error().message(), "running /bin/sh timed out after 50ms");
+    EXPECT_TRUE(output.error().message().starts_with("running /bin/sh timed out after ")) << output.error().message();
 }
 
 TEST(Process, a_child_that_does_not_read_its_input_is_no_failure) {
@@ -234,7 +234,7 @@ TEST(Process, a_read_that_timed_out_loses_nothing) {
     Runtime runtime;
     auto process = std::move(*Process::start(runtime, script("read line; echo got $line")));
     const auto nothing = runtime.run_until_done(process->read_stdout(Deadline::after(Millis(10))));
-    EXPECT_EQ(nothing.error().message(), "reading the output of sh timed out after 10ms");
+    EXPECT_TRUE(nothing.error().message().starts_with("reading the output of sh timed out after ")) << nothing.error().message();
     EXPECT_TRUE(runtime.run_until_done(process->write("it\n")));
     EXPECT_EQ(*runtime.run_until_done(process->read_stdout(Deadline::after(kPatience))), "got it\n");
     EXPECT_EQ(*runtime.run_until_done(process->read_stdout(Deadline::after(kPatience))), "");

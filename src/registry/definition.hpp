@@ -29,7 +29,7 @@ struct ToolFilter {
 };
 
 struct ServerDefinition {
-    std::string name;  // 1..64 of A-Z a-z 0-9 _ - . without "__", which separates server and tool
+    std::string name;  // 1..64 of A-Z a-z 0-9 _ - without "__" and not ending in "_": "__" separates server and tool
     bool enabled = true;
     Transport transport = Transport::stdio;
 
@@ -43,7 +43,7 @@ struct ServerDefinition {
 
     Millis connection_timeout{30'000};
     Millis request_timeout{60'000};
-    bool supports_parallel_tool_calls = false;
+    bool supports_parallel_tool_calls = false;  // a word to whoever schedules calls; nothing here depends on it
     ToolFilter tool_filter;
     Trust trust = Trust::none;
 

@@ -69,6 +69,11 @@ Result<> add_tools(mcp::Server& server) {
         "allOf":[{"anyOf":[{"required":["phone"]},{"required":["email"]}]}],
         "if":{"properties":{"contactMethod":{"const":"phone"}},"required":["contactMethod"]},"then":{"required":["phone"]},"else":{"required":["email"]},
         "additionalProperties":false})");
+    add("test_x_mcp_header", [](Call call) -> Answer { return mcp::ToolResult::of(call.arguments); });
+    tools.back().info.input_schema = *json::parse_object(R"({"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}})");
+    add("test_missing_capability", [](Call) -> Answer { return mcp::ToolResult::text("sampling is there"); });
+    tools.back().required_client_capabilities = {{"sampling", json::object()}};
+    tools.push_back({.info = {.name = "test_logging_tool", .description = "Logs what it does"}, .run = with_logging});
     tools.push_back({.info = {.name = "test_tool_with_progress", .description = "Reports its progress"}, .run = with_progress});
     tools.push_back({.info = {.name = "test_tool_with_logging", .description = "Logs what it does"}, .run = with_logging});
     return server.set_tools(std::move(tools));

@@ -83,6 +83,14 @@ void set_arguments(ToolCall& call, std::string text) {
     }
 }
 
+std::size_t output_limit(const ModelConfig& config, const ModelRequest& request) {
+    return request.max_output_tokens == 0 ? config.max_tokens : std::min(request.max_output_tokens, config.max_tokens);
+}
+
+std::int64_t token_count(const json::object& usage, std::string_view key, std::int64_t otherwise) {
+    return std::clamp<std::int64_t>(json::int_at(usage, key).value_or(otherwise), 0, 1'000'000'000);
+}
+
 std::string tool_text(const Message& message) {
     if (!message.text.empty() || message.structured.empty()) return message.text;
     return json::write(message.structured);

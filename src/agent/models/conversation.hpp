@@ -31,6 +31,12 @@ std::string wire_call_id(const std::string& id);
 // The arguments as the model wrote them: an empty text is an empty object, anything but an object is malformed.
 void set_arguments(ToolCall& call, std::string text);
 
+// How much a model may answer: the request's wish within the configuration's limit.
+std::size_t output_limit(const ModelConfig& config, const ModelRequest& request);
+
+// A count of tokens as a provider reports it, kept within what can be added up.
+std::int64_t token_count(const json::object& usage, std::string_view key, std::int64_t otherwise);
+
 // The text of a tool result, for a model: the structured content stands in when the tool gave no text.
 std::string tool_text(const Message& message);
 

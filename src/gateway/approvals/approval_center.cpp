@@ -38,6 +38,7 @@ ApprovalCenter::ApprovalCenter(ApprovalDeps deps, const ApprovalConfig& config, 
     : deps_(deps), config_(config), routing_(routing), tasks_(deps.runtime) {
     deps_.desk.on_change([this](const approval::Record& record) { changed(record); });
     deps_.outbox.on_settled([this](const Delivery& delivery) {
+        if (stopping_) return;
         if (delivery.purpose != "approval" || delivery.state != DeliveryState::sent) return;
         // A card that arrives after the decision is put right at once.
         const auto record = deps_.desk.find(approval::ApprovalId(delivery.subject));
@@ -47,12 +48,43 @@ ApprovalCenter::ApprovalCenter(ApprovalDeps deps, const ApprovalConfig& config, 
 
 ApprovalCenter::~ApprovalCenter() = default;
 
-void ApprovalCenter::start() { tasks_.spawn(tick()); }
-Task<> ApprovalCenter::stop() { co_await tasks_.stop(); }
+Task<Result<>> ApprovalCenter::start() {
+    for (approval::Record& record : deps_.desk.pending()) PINCER_CO_CHECK(co_await adopt(std::move(record)));
+    PINCER_CO_TRY(std::vector<Delivery> cards, deps_.store.cards_without_outcome());
+    for (Delivery& card : cards) {
+        auto record = deps_.desk.find(approval::ApprovalId(card.subject));
+        if (record && record->status != approval::Status::pending) co_await rewrite_card(std::move(card), *std::move(record));
+    }
+    tasks_.spawn(tick());
+    co_return Result<>{};
+}
+
+// The request of a run: known to it from now on, whatever is decided before it is taken up; or withdrawn with its run.
+Task<Result<>> ApprovalCenter::adopt(approval::Record record) {
+    const std::string run_id = record.request.run_id;
+    if (run_id.empty()) co_return Result<>{};
+    const std::optional<Run> run = deps_.store.find_run(run_id);
+    if (run && run->live()) co_return co_await deps_.store.remember_gate(run_id, record.request.tool_call_id, record.id.str());
+    co_return co_await deps_.desk.cancel(record.id, "the run that asked for it has ended");
+}
+
+Task<Result<>> ApprovalCenter::withdraw(std::string run_id, std::string why) {
+    for (const approval::Record& record : deps_.desk.pending()) {
+        if (record.request.run_id != run_id) continue;
+        auto cancelled = co_await deps_.desk.cancel(record.id, why);
+        if (!cancelled && cancelled.error().reason() != "APPROVAL_ALREADY_RESOLVED") co_return cancelled;
+    }
+    co_return Result<>{};
+}
+
+Task<> ApprovalCenter::stop() {
+    stopping_ = true;
+    co_await tasks_.stop();
+}
 
 Task<> ApprovalCenter::tick() {
     for (;;) {
-        auto slept = co_await io::sleep_for(kTick);
+        auto slept = co_await deps_.pauses.pause(kTick);
         if (!slept) co_return;
         auto expired = co_await deps_.desk.expire_due();
         if (!expired) log::failure(log::Level::error, "approval.expire", expired.error());
@@ -61,6 +93,9 @@ Task<> ApprovalCenter::tick() {
 
 approval::Principal ApprovalCenter::principal(std::string id, std::string display) const {
     std::string human = routing_.human_of(id);
+    const auto& owners = config_.policy.owners;
+    const auto is_owner = [&](const std::string& owner) { return owner == id || (!human.empty() && routing_.human_of(owner) == human); };
+    if (std::any_of(owners.begin(), owners.end(), is_owner)) human = kOwner;
     return {std::move(id), std::move(display), std::move(human)};
 }
 
@@ -72,9 +107,7 @@ Task<Result<approval::Record>> ApprovalCenter::find_or_request(const GatedCall& 
     for (approval::Record& pending : deps_.desk.pending()) {
         if (pending.request.run_id == call.run.id && pending.request.tool_call_id == call.call.id) co_return std::move(pending);
     }
-    const Session* session = deps_.store.find(call.run.session_key);
-    const channels::Route origin = session ? session->route : channels::Route{};
-    PINCER_CO_TRY(approval::Request request, make_request(call, principal(call.run.principal, call.run.principal_display), origin));
+    PINCER_CO_TRY(approval::Request request, make_request(call, principal(call.run.principal, call.run.principal_display), call.run.reply_to));
     co_return co_await deps_.desk.request(std::move(request));
 }
 
@@ -102,9 +135,7 @@ Task<Result<agent::Gate>> ApprovalCenter::gate(GatedCall call, std::function<voi
     PINCER_CO_TRY(approval::Record record, co_await find_or_request(call));
     PINCER_CO_CHECK(co_await deps_.store.remember_gate(call.run.id, call.call.id, record.id.str()));
     if (record.status == approval::Status::pending) {
-        const Session* session = deps_.store.find(call.run.session_key);
-        const channels::Route origin = session ? session->route : channels::Route{};
-        PINCER_CO_CHECK(co_await show(record, origin));
+        PINCER_CO_CHECK(co_await show(record, call.run.reply_to));
         waiting();
         PINCER_CO_TRY(record, co_await wait(record.id.str(), Deadline::never()));
     }
@@ -148,7 +179,12 @@ Task<Result<approval::Record>> ApprovalCenter::wait(std::string id, Deadline dea
         if (record->status != approval::Status::pending) co_return *std::move(record);
         auto event = std::make_shared<io::Event>(deps_.runtime);
         waiters_[id].push_back(event);
-        PINCER_CO_CHECK(co_await event->wait(deadline));
+        auto changed = co_await event->wait(deadline);
+        if (const auto at = waiters_.find(id); at != waiters_.end()) {   // not told: nobody keeps what gave up waiting
+            std::erase(at->second, event);
+            if (at->second.empty()) waiters_.erase(at);
+        }
+        PINCER_CO_CHECK(std::move(changed));
     }
 }
 
@@ -187,14 +223,13 @@ std::string ApprovalCenter::describe(const Result<approval::Record>& outcome) {
 }
 
 void ApprovalCenter::changed(const approval::Record& record) {
-    if (auto waiting = waiters_.extract(record.id.str()); !waiting.empty() && record.status != approval::Status::pending) {
-        for (const auto& event : waiting.mapped()) event->set();
-    } else if (!waiting.empty()) {
-        waiters_.insert(std::move(waiting));
-    }
     const bool pending = record.status == approval::Status::pending;
     deps_.events.publish(pending ? approval_event("requested", record, requested_payload(record)) : approval_event("resolved", record, resolved_payload(record)));
-    if (!pending) tasks_.spawn(after_decision(record));
+    if (pending) return;
+    if (auto waiting = waiters_.extract(record.id.str()); !waiting.empty()) {
+        for (const auto& event : waiting.mapped()) event->set();
+    }
+    if (!stopping_) tasks_.spawn(after_decision(record));   // else the next start puts the cards right
 }
 
 Task<> ApprovalCenter::after_decision(approval::Record record) {

@@ -17,6 +17,7 @@
 #include "gateway/config/gateway_config.hpp"
 #include "gateway/delivery/outbox.hpp"
 #include "gateway/events/event_bus.hpp"
+#include "gateway/timing/pauses.hpp"
 #include "gateway/store/store.hpp"
 
 namespace pincer::gateway {
@@ -29,6 +30,7 @@ struct ApprovalDeps {
     audit::Chain& chain;
     EventBus& events;
     Outbox& outbox;
+    Pauses& pauses;
     const Clock& clock;
 };
 
@@ -57,6 +59,9 @@ public:
     // The one sentence that a person reads after a decision or a late click.
     static std::string describe(const Result<approval::Record>& outcome);
 
+    // What an ended run still asks of people is asked no more.
+    Task<Result<>> withdraw(std::string run_id, std::string why);
+
     // Requests made over the wire by others (exec.approval.request, plugin.approval.request).
     Task<Result<approval::Record>> open_request(approval::Request request, std::optional<Millis> ttl);
     // Until it is decided, expires, or the deadline.
@@ -65,12 +70,14 @@ public:
     const approval::Desk& desk() const { return deps_.desk; }
     approval::Principal principal(std::string id, std::string display) const;
 
-    // Expires what is due, once a second, until stopped.
-    void start();
+    // Puts right what a crash left between two of our steps (a request whose run does not know it, one whose run is over,
+    // a card that still has its buttons), then expires what is due, once a second, until stopped. Once, after the
+    // outbox has started and before anybody can decide.
+    Task<Result<>> start();
     Task<> stop();
 
 private:
-    struct Waiter;
+    Task<Result<>> adopt(approval::Record record);
     Task<Result<approval::Record>> find_or_request(const GatedCall& call);
     Task<Result<>> show(approval::Record record, channels::Route origin);
     void changed(const approval::Record& record);
@@ -82,9 +89,14 @@ private:
     ApprovalDeps deps_;
     const ApprovalConfig& config_;
     const RoutingConfig& routing_;
-    std::map<std::string, std::vector<std::shared_ptr<io::Event>>> waiters_;
+    std::map<std::string, std::vector<std::shared_ptr<io::Event>>> waiters_;   // each takes itself out again
+    bool stopping_ = false;
     io::TaskGroup tasks_;
 };
+
+// Everybody who holds the Gateway's own secret is, for the rule of four eyes, one person: its owner. So are the channel
+// accounts that the configuration calls owners.
+inline constexpr std::string_view kOwner = "gateway-owner";
 
 // Tokens of the buttons on a card: "ap:o:<id>" and "ap:d:<id>", within Telegram's 64 bytes.
 std::string button_token(approval::Decision decision, const std::string& id);

@@ -25,6 +25,13 @@ std::string server_of(const std::string& tool) { return tool.substr(0, tool.find
 
 json::value or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
 
+// A value never begins a line of its own: no name and no plan can write a line of the card.
+std::string one_line(std::string_view value) {
+    std::string line = strip_control(value);
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return line;
+}
+
 // Lines of "name: value" for what the plan says of itself.
 void add_line(std::string& text, std::string_view name, const std::string& value) {
     if (!value.empty()) text += fmt::format("\n**{}:** {}", name, value);
@@ -33,7 +40,7 @@ void add_line(std::string& text, std::string_view name, const std::string& value
 std::string text_of(const json::object& o, std::string_view key) {
     const json::value* v = json::find(o, key);
     if (!v || v->is_null()) return {};
-    return strip_control(v->is_string() ? std::string(v->get_string()) : json::write(*v));
+    return one_line(v->is_string() ? std::string(v->get_string()) : json::write(*v));
 }
 
 // The plan's own words for each step: what, how far it reaches, under which conditions, how it is taken back.
@@ -65,6 +72,7 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
     request.tool_call_id = gated.call.id;
     request.risk = gated.tool.destructive ? approval::Risk::high : approval::Risk::medium;
 
+    // What the digest is made of is what runs: the plan, byte for byte, or the call itself.
     request.subject = {{"tool", gated.call.name}, {"arguments", gated.call.arguments}};
     std::string title = "Call " + gated.call.name;
     std::string description = json::write(gated.call.arguments);
@@ -92,7 +100,7 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
     request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
         {"pluginId", server_of(gated.call.name)},
-        {"title", truncate_utf8(strip_control(title), kTitleBytes)},
+        {"title", truncate_utf8(one_line(title), kTitleBytes)},
         {"description", truncate_utf8(strip_control(description), kDescriptionBytes)},
         {"scope", nullptr},
         {"detail", nullptr},
@@ -116,7 +124,7 @@ std::string card_markdown(const approval::Record& record) {
     std::string text = fmt::format("**Approval needed: {}**\n\n{}\n", json::string_or(shown, "title"), json::string_or(shown, "description"));
     add_steps(text, record.request.subject);
     add_line(text, "Risk", std::string(approval::name_of(record.request.risk)));
-    add_line(text, "Asked by", strip_control(record.request.requester.display));
+    add_line(text, "Asked by", one_line(record.request.requester.display));
     add_line(text, "Expires", to_rfc3339(record.expires_at));
     add_line(text, "Digest", "`" + record.request.subject_digest.substr(0, 16) + "`");
     text += fmt::format("\n\nOr write `/approve {} allow-once` (or `deny`).", record.id.str());

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "crypto/hash.hpp"
+#include "gateway/approvals/approval_center.hpp"
 
 namespace pincer::gateway {
 namespace {
@@ -15,15 +16,23 @@ constexpr std::size_t kMaxFailures = 20;            // per address and minute, a
 constexpr Millis kFailureWindow{60'000};
 constexpr std::size_t kMaxTrackedAddresses = 4096;  // the map is fed from outside
 constexpr std::size_t kMaxDevices = 1024;
-
-// Everybody who holds the Gateway's own secret is, for the rule of four eyes, one person: its owner.
-constexpr std::string_view kOwner = "gateway-owner";
+constexpr std::size_t kMaxNameBytes = 80;
+constexpr std::int64_t kTryAgainMs = 5'000;         // after our own disk said no
 
 bool same_secret(const Secret& ours, const Secret& theirs) { return !ours.empty() && crypto::constant_time_equal(ours.reveal(), theirs.reveal()); }
 
 std::string host_name(std::string_view host) {
     if (host.starts_with('[')) return std::string(host.substr(0, host.find(']') + 1));
     return to_lower(host.substr(0, host.find(':')));
+}
+
+bool is_address(std::string_view name) { return !name.empty() && (name.starts_with('[') || name.find_first_not_of("0123456789.") == std::string_view::npos); }
+
+// What a client calls itself, for people: one short line.
+std::string shown_name(const wire::ClientInfo& client) {
+    std::string name = strip_control(client.display_name.empty() ? client.id : client.display_name);
+    std::replace(name.begin(), name.end(), '\n', ' ');
+    return truncate_utf8(trim(name), kMaxNameBytes);
 }
 
 std::string join_scopes(wire::ScopeSet scopes) {
@@ -57,7 +66,9 @@ Result<> Authenticator::load() {
 bool Authenticator::host_allowed(std::string_view host) const {
     const std::string name = host_name(host);
     if (name == "localhost" || name == "127.0.0.1" || name == "[::1]") return true;
-    if (!is_loopback_bind(config_.bind_address) && (name == config_.bind_address || name.find_first_not_of("0123456789.") == std::string::npos)) return true;
+    // A name can be made to point anywhere (DNS rebinding), an address cannot.
+    if (!is_loopback_bind(config_.bind_address) && (name == config_.bind_address || is_address(name))) return true;
+    if (name.empty()) return false;
     const auto names_it = [&](const std::string& origin) { return host_name(origin.substr(origin.find("//") == std::string::npos ? 0 : origin.find("//") + 2)) == name; };
     return std::any_of(config_.allowed_origins.begin(), config_.allowed_origins.end(), names_it);
 }
@@ -90,6 +101,7 @@ bool Authenticator::http_secret_matches(std::string_view presented) const {
 
 Task<std::variant<Admitted, wire::ConnectFailure>> Authenticator::admit(wire::ConnectParams params, std::string nonce, Peer peer) {
     if (too_many_failures(peer.ip)) co_return failure::rate_limited(kFailureWindow.count());
+    const std::string display = shown_name(params.client);
     if (params.role != "operator") co_return failure::role_not_supported(params.role);
     if (!params.device && params.auth.empty() && config_.auth.mode != AuthMode::none) co_return failure::device_identity_required();
     if (params.device) {
@@ -125,7 +137,7 @@ Task<std::variant<Admitted, wire::ConnectFailure>> Authenticator::admit(wire::Co
 
     if (!params.device) {
         if (!peer.loopback) co_return failure::device_identity_required();
-        admitted.principal = {"operator:" + admitted.method, params.client.display_name.empty() ? params.client.id : params.client.display_name, std::string(kOwner)};
+        admitted.principal = {"operator:" + admitted.method, display, std::string(kOwner)};
         admitted.scopes = *asked;   // the shared secret's own record: every scope, on this machine
         co_return admitted;
     }
@@ -147,11 +159,14 @@ Task<std::variant<Admitted, wire::ConnectFailure>> Authenticator::admit(wire::Co
         device.platform = params.client.platform;
         device.family = params.client.device_family;
         for (const std::string& name : asked->names()) device.scopes.add(*wire::scope_named(name));
-        auto stored = co_await store_device(params.device->id, device, params.client.display_name);
-        if (!stored) log::failure(log::Level::error, "device.store", stored.error());
+        auto stored = co_await store_device(params.device->id, device, display);
+        if (!stored) {   // a token that is not on disk would be worth nothing after a restart
+            log::failure(log::Level::error, "device.store", stored.error());
+            co_return failure::starting_up(kTryAgainMs);
+        }
     }
     admitted.device_id = params.device->id;
-    admitted.principal = {"operator:" + params.device->id.substr(0, 16), params.client.display_name.empty() ? params.client.id : params.client.display_name, std::string(kOwner)};
+    admitted.principal = {"operator:" + params.device->id.substr(0, 16), display, std::string(kOwner)};
     admitted.scopes = *asked;
     co_return admitted;
 }

@@ -18,7 +18,7 @@ namespace pincer::gateway {
 
 struct Peer {
     std::string ip;
-    bool loopback = false;
+    bool loopback = false;   // of this machine, and not through a proxy that says it speaks for others
     std::string origin;   // "" when the client sent none (not a browser)
     std::string host;     // Host header
 };

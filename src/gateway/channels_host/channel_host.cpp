@@ -29,7 +29,7 @@ struct ChannelHost::Hosted {
     std::string last_error;
 };
 
-ChannelHost::ChannelHost(io::Runtime& runtime, const Clock& clock) : clock_(clock), tasks_(runtime) {}
+ChannelHost::ChannelHost(io::Runtime& runtime, const Clock& clock, Pauses& pauses) : clock_(clock), pauses_(pauses), tasks_(runtime) {}
 ChannelHost::~ChannelHost() = default;
 
 void ChannelHost::build(const std::vector<ChannelConfig>& configs, channels::Services services) {
@@ -65,7 +65,7 @@ Task<> ChannelHost::keep_running(Hosted& hosted, channels::Inbox& inbox) {
         hosted.last_error = ended ? "ended" : ended.error().message();
         log::warn("channel.ended", {{"channel", hosted.type->id}, {"account", hosted.account}, {"error", hosted.last_error}});
         if (clock_.steady() - began > kLongestPause) pause = kFirstPause;
-        auto slept = co_await io::sleep_for(pause);
+        auto slept = co_await pauses_.pause(pause);
         if (!slept) co_return;
         pause = std::min(pause * 2, kLongestPause);
     }

@@ -6,12 +6,13 @@
 
 #include "channels/channel.hpp"
 #include "gateway/config/gateway_config.hpp"
+#include "gateway/timing/pauses.hpp"
 
 namespace pincer::gateway {
 
 class ChannelHost {
 public:
-    ChannelHost(io::Runtime& runtime, const Clock& clock);
+    ChannelHost(io::Runtime& runtime, const Clock& clock, Pauses& pauses);
     ~ChannelHost();
 
     // Makes every configured channel. A channel that cannot be made is kept in status() with its error.
@@ -28,6 +29,7 @@ private:
     Task<> keep_running(Hosted& hosted, channels::Inbox& inbox);
 
     const Clock& clock_;
+    Pauses& pauses_;
     std::vector<std::unique_ptr<Hosted>> hosted_;
     io::TaskGroup tasks_;
 };

@@ -2,57 +2,55 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
+#include "gateway/config/section.hpp"
 
 namespace pincer::gateway {
 namespace {
 
 Failure wrong(std::string_view key, std::string_view what) { return PINCER_FAIL(invalid_argument, "{}: {}", key, what); }
 
-const json::object& section(const json::object& root, std::string_view key) {
-    static const json::object kEmpty;
-    const json::object* found = json::object_at(root, key);
-    return found ? *found : kEmpty;
-}
-
-Result<std::vector<std::string>> string_list(const json::object& o, std::string_view key, std::string_view path) {
-    std::vector<std::string> list;
-    const json::value* v = json::find(o, key);
-    if (!v) return list;
-    if (!v->is_array()) return wrong(path, "must be a list of strings");
-    for (const auto& item : v->get_array()) {
-        if (item.is_int64()) list.push_back(std::to_string(item.get_int64()));   // Telegram ids are often written bare
-        else if (item.is_string()) list.emplace_back(item.get_string());
-        else return wrong(path, "must be a list of strings");
-    }
-    return list;
-}
-
-Result<> read_gateway(const json::object& root, GatewayConfig& config) {
-    const json::object& gateway = section(root, "gateway");
-    if (const json::value* port = json::find(gateway, "port")) {
-        const auto number = json::int_at(gateway, "port");
-        if (!port || !number || *number < 1 || *number > 65535) return wrong("gateway.port", "must be a port number from 1 to 65535");
-        config.port = std::uint16_t(*number);
-    }
-    const std::string bind = json::string_or(gateway, "bind", "loopback");
+void read_gateway(const Section& gateway, GatewayConfig& config) {
+    if (const auto port = gateway.number("port", 1, 65535)) config.port = std::uint16_t(*port);
+    const std::string bind = gateway.text_or("bind", "loopback");
     if (bind == "loopback" || bind == "auto") config.bind_address = "127.0.0.1";
     else if (bind == "lan") config.bind_address = "0.0.0.0";
-    else if (bind == "custom") config.bind_address = json::string_or(gateway, "customBindHost", "");
-    else return wrong("gateway.bind", "must be loopback, lan, auto or custom (with gateway.customBindHost)");
-    if (config.bind_address.empty()) return wrong("gateway.customBindHost", "must name an address when gateway.bind is custom");
+    else if (bind == "custom") config.bind_address = gateway.text_or("customBindHost", "");
+    else gateway.wrong("bind", "must be loopback, lan, auto or custom (with gateway.customBindHost)");
+    if (config.bind_address.empty()) gateway.wrong("customBindHost", "must name an address when gateway.bind is custom");
 
-    const json::object& auth = section(gateway, "auth");
-    const std::string mode = json::string_or(auth, "mode", json::find(auth, "password") ? "password" : "token");
+    const Section auth = gateway.section("auth");
+    const std::string mode = auth.text_or("mode", auth.has("password") && !auth.has("token") ? "password" : "token");
     if (mode == "token") config.auth.mode = AuthMode::token;
     else if (mode == "password") config.auth.mode = AuthMode::password;
     else if (mode == "none") config.auth.mode = AuthMode::none;
-    else return wrong("gateway.auth.mode", "must be token, password or none");
-    config.auth.token = Secret(json::string_or(auth, "token"));
-    config.auth.password = Secret(json::string_or(auth, "password"));
+    else auth.wrong("mode", "must be token, password or none");
+    config.auth.token = auth.secret("token");
+    config.auth.password = auth.secret("password");
+    config.allowed_origins = gateway.section("controlUi").texts("allowedOrigins");
+}
 
-    PINCER_TRY(config.allowed_origins, string_list(section(gateway, "controlUi"), "allowedOrigins", "gateway.controlUi.allowedOrigins"));
-    return {};
+bool fits(channels::FieldKind kind, const json::value& v) {
+    switch (kind) {
+        case channels::FieldKind::text:
+        case channels::FieldKind::secret: return v.is_string();
+        case channels::FieldKind::boolean: return v.is_bool();
+        case channels::FieldKind::number: return v.is_number();
+        case channels::FieldKind::text_list: return v.is_array();
+        case channels::FieldKind::object: return v.is_object();
+    }
+    return false;
+}
+
+std::string_view kind_name(channels::FieldKind kind) {
+    switch (kind) {
+        case channels::FieldKind::text:
+        case channels::FieldKind::secret: return "a string";
+        case channels::FieldKind::boolean: return "true or false";
+        case channels::FieldKind::number: return "a number";
+        case channels::FieldKind::text_list: return "a list";
+        case channels::FieldKind::object: return "an object";
+    }
+    return "something else";
 }
 
 Result<channels::AccountConfig> read_account(const channels::ChannelType& type, const std::string& account_id, const json::object& o, const std::string& path) {
@@ -61,52 +59,45 @@ Result<channels::AccountConfig> read_account(const channels::ChannelType& type, 
     account.values = o;
     for (const channels::ConfigField& field : type.fields) {
         const json::value* v = json::find(o, field.key);
-        const std::string key = path + "." + std::string(field.key);
-        if (!v) {
-            if (field.required) return wrong(key, fmt::format("is required ({})", field.help));
-            continue;
-        }
+        const std::string key = fmt::format("{}.{}", path, field.key);
+        if (!v && field.required) return wrong(key, fmt::format("is required ({})", field.help));
+        if (!v) continue;
+        if (!fits(field.kind, *v)) return wrong(key, fmt::format("must be {}", kind_name(field.kind)));
         if (field.kind == channels::FieldKind::secret) {
-            if (!v->is_string()) return wrong(key, "must be a string");
             account.secrets.emplace_back(std::string(field.key), Secret(std::string(v->get_string())));
             account.values.erase(field.key);
-        } else if (field.kind == channels::FieldKind::text && !v->is_string()) {
-            return wrong(key, "must be a string");
-        } else if (field.kind == channels::FieldKind::boolean && !v->is_bool()) {
-            return wrong(key, "must be true or false");
-        } else if (field.kind == channels::FieldKind::number && !v->is_number()) {
-            return wrong(key, "must be a number");
-        } else if (field.kind == channels::FieldKind::text_list && !v->is_array()) {
-            return wrong(key, "must be a list");
         }
     }
     return account;
 }
 
-Result<> read_channels(const json::object& root, GatewayConfig& config) {
-    const json::object& all = section(root, "channels");
+// The accounts of a channel: those of `accounts`, each with what stands beside the list, or the one that stands there.
+std::vector<std::pair<std::string, json::object>> accounts_of(const Section& channel) {
+    if (!channel.has("accounts")) return {{"default", channel.object()}};
+    std::vector<std::pair<std::string, json::object>> accounts;
+    const Section listed = channel.section("accounts");
+    for (const auto& [name, value] : listed.object()) {
+        json::object merged = channel.object();
+        merged.erase("accounts");
+        const Section own = listed.section(name);
+        for (const auto& [key, v] : own.object()) merged[key] = v;
+        accounts.emplace_back(std::string(name), std::move(merged));
+    }
+    return accounts;
+}
+
+Result<> read_channels(const Section& all, GatewayConfig& config) {
     for (const channels::ChannelType& type : channels::all_channels()) {
-        const json::object* o = json::object_at(all, type.id);
-        if (!o || !json::bool_at(*o, "enabled").value_or(true)) continue;
-        std::vector<std::pair<std::string, json::object>> accounts;
-        if (const json::object* listed = json::object_at(*o, "accounts")) {
-            for (const auto& [name, value] : *listed) {
-                if (!value.is_object()) return wrong(fmt::format("channels.{}.accounts.{}", type.id, std::string_view(name)), "must be an object");
-                json::object merged = *o;            // an account inherits what stands beside the list
-                merged.erase("accounts");
-                for (const auto& [key, v] : value.get_object()) merged[key] = v;
-                accounts.emplace_back(std::string(name), std::move(merged));
-            }
-        } else {
-            accounts.emplace_back("default", *o);
-        }
-        for (const auto& [name, values] : accounts) {
-            const std::string path = name == "default" ? fmt::format("channels.{}", type.id) : fmt::format("channels.{}.accounts.{}", type.id, name);
+        const Section section = all.section(type.id);
+        if (!all.has(type.id) || !section.flag_or("enabled", true)) continue;
+        for (auto& [name, values] : accounts_of(section)) {
+            const std::string path = section.has("accounts") ? fmt::format("channels.{}.accounts.{}", type.id, name) : fmt::format("channels.{}", type.id);
+            if (const json::value* enabled = json::find(values, "enabled"); enabled && enabled->is_bool() && !enabled->get_bool()) continue;
             ChannelConfig channel;
             channel.type = &type;
             PINCER_TRY(channel.account, read_account(type, name, values, path));
             auto access = channels::AccessPolicy::from_config(values);
-            if (!access) return Failure(std::move(access).error().context(path));
+            if (!access) return wrong(path, access.error().message());
             channel.access = *std::move(access);
             config.channels.push_back(std::move(channel));
         }
@@ -114,96 +105,86 @@ Result<> read_channels(const json::object& root, GatewayConfig& config) {
     return {};
 }
 
-Result<> read_approvals(const json::object& root, GatewayConfig& config) {
-    const json::object& approvals = section(root, "approvals");
-    const json::object& plugin = section(approvals, "plugin");
-    const std::string mode = json::string_or(plugin, "mode", "session");
-    if (mode != "session" && mode != "targets" && mode != "both") return wrong("approvals.plugin.mode", "must be session, targets or both");
+Result<> read_approvals(const Section& root, GatewayConfig& config) {
+    const Section approvals = root.section("approvals");
+    const Section plugin = approvals.section("plugin");
+    const std::string mode = plugin.text_or("mode", "session");
+    if (mode != "session" && mode != "targets" && mode != "both") plugin.wrong("mode", "must be session, targets or both");
     config.approvals.in_session = mode != "targets";
-    if (const json::array* targets = json::array_at(plugin, "targets"); targets && mode != "session") {
+    if (const json::array* targets = plugin.list("targets"); targets && mode != "session") {
         for (const auto& item : *targets) {
             const json::object* o = item.if_object();
             channels::Route route;
             if (o) route = {json::string_or(*o, "channel"), json::string_or(*o, "accountId", "default"), json::string_or(*o, "to"), json::string_or(*o, "threadId")};
-            if (!route.complete()) return wrong("approvals.plugin.targets", "each target needs channel and to");
+            if (!route.complete()) plugin.wrong("targets", "each target needs channel and to");
             config.approvals.targets.push_back(std::move(route));
         }
     }
-    PINCER_TRY(config.approvals.approvers, string_list(approvals, "approvers", "approvals.approvers"));
-    const std::string self = json::string_or(approvals, "selfApproval", "deny");
-    if (self != "deny" && self != "owner") return wrong("approvals.selfApproval", "must be deny or owner");
+    config.approvals.approvers = approvals.texts("approvers");
+    const std::string self = approvals.text_or("selfApproval", "deny");
+    if (self != "deny" && self != "owner") approvals.wrong("selfApproval", "must be deny or owner");
     config.approvals.policy.self_approval = self == "owner" ? approval::SelfApproval::owner : approval::SelfApproval::deny;
-    PINCER_TRY(config.approvals.policy.owners, string_list(section(root, "commands"), "ownerAllowFrom", "commands.ownerAllowFrom"));
-    if (const auto ttl = json::string_at(approvals, "timeout")) {
+    config.approvals.policy.owners = root.section("commands").texts("ownerAllowFrom");
+    if (const auto ttl = approvals.text("timeout")) {
         auto parsed = parse_duration(*ttl);
-        if (!parsed) return Failure(std::move(parsed).error().context("approvals.timeout"));
+        if (!parsed) return wrong("approvals.timeout", parsed.error().message());
+        if (*parsed <= Millis(0) || *parsed > approval::kLongestTtl) return wrong("approvals.timeout", "must be longer than nothing and at most 7d");
         config.approvals.policy.default_ttl = *parsed;
     }
     return {};
 }
 
-Result<> read_model(const json::object& root, GatewayConfig& config) {
-    const json::object& defaults = section(section(root, "agents"), "defaults");
-    config.system_prompt = json::string_or(defaults, "systemPrompt");
-    std::string primary = json::string_or(section(defaults, "model"), "primary");
-    if (primary.empty()) primary = json::string_or(defaults, "model");
-    PINCER_TRY(config.egress, agent::ModelEgressPolicy::from_config(section(section(root, "models"), "egress")));
+Result<> read_model(const Section& root, GatewayConfig& config) {
+    const Section defaults = root.section("agents").section("defaults");
+    config.system_prompt = defaults.text_or("systemPrompt", "");
+    const json::value* model_key = json::find(defaults.object(), "model");
+    const bool nested = model_key && model_key->is_object();
+    const std::string primary = nested ? defaults.section("model").text_or("primary", "") : defaults.text_or("model", "");
+    const Section models = root.section("models");
+    PINCER_TRY(config.egress, agent::ModelEgressPolicy::from_config(models.section("egress").object()));
     if (primary.empty()) return {};
     const auto slash = primary.find('/');
-    if (slash == std::string::npos) return wrong("agents.defaults.model.primary", "must be <provider>/<model>");
-    const std::string provider = primary.substr(0, slash);
-    const std::string path = "models.providers." + provider;
-    const json::object* o = json::object_at(section(section(root, "models"), "providers"), provider);
-    if (!o) return wrong(path, fmt::format("is missing, but agents.defaults.model.primary is \"{}\"", primary));
-    config.model.api = json::string_or(*o, "api", "openai-completions");
+    if (slash == 0 || slash == std::string::npos || slash + 1 == primary.size()) {
+        return wrong(nested ? "agents.defaults.model.primary" : "agents.defaults.model", "must be <provider>/<model>");
+    }
+    const std::string name = primary.substr(0, slash);
+    const Section providers = models.section("providers");
+    if (!providers.has(name)) return wrong(providers.path_of(name), fmt::format("is missing, but the primary model is \"{}\"", primary));
+    const Section provider = providers.section(name);
+    config.model.api = provider.text_or("api", "openai-completions");
     agent::ModelConfig& model = config.model.config;
-    model.provider = provider;
+    model.provider = name;
     model.model = primary.substr(slash + 1);
-    model.base_url = json::string_or(*o, "baseUrl");
-    if (model.base_url.empty()) return wrong(path + ".baseUrl", "is required");
-    model.api_key = Secret(json::string_or(*o, "apiKey"));
-    if (const json::array* models = json::array_at(*o, "models")) {
-        for (const auto& item : *models) {
+    model.base_url = provider.text_or("baseUrl", "");
+    if (model.base_url.empty()) provider.wrong("baseUrl", "is required");
+    model.api_key = provider.secret("apiKey");
+    if (const json::array* listed = provider.list("models")) {
+        for (const auto& item : *listed) {
             const json::object* m = item.if_object();
             if (!m || json::string_or(*m, "id") != model.model) continue;
             model.context_window = json::int_at(*m, "contextWindow").value_or(model.context_window);
-            model.max_tokens = std::size_t(json::int_at(*m, "maxTokens").value_or(std::int64_t(model.max_tokens)));
+            const std::int64_t tokens = json::int_at(*m, "maxTokens").value_or(std::int64_t(model.max_tokens));
+            if (tokens < 1 || model.context_window < 1) provider.wrong("models", "contextWindow and maxTokens must be above 0");
+            model.max_tokens = std::size_t(std::max<std::int64_t>(1, tokens));
         }
     }
     return {};
 }
 
-bool is_secret_key(std::string_view key) {
-    const std::string lower = to_lower(key);
-    for (std::string_view end : {"token", "secret", "password", "apikey", "api_key", "privatekey", "authorization"}) {
-        if (lower.ends_with(end)) return true;
-    }
-    return false;
-}
-
-void redact_value(json::value& v, bool everything) {
-    if (json::object* o = v.if_object()) {
-        for (auto& [key, item] : *o) {
-            const bool inner = everything || key == "headers" || key == "env";
-            if (item.is_string() && (everything || is_secret_key(key))) item = kRedacted;
-            else redact_value(item, inner);
-        }
-    } else if (json::array* a = v.if_array()) {
-        for (auto& item : *a) redact_value(item, everything);
-    }
-}
-
 }  // namespace
 
-Result<GatewayConfig> GatewayConfig::from_json(json::object root) {
+Result<GatewayConfig> GatewayConfig::from_json(json::object raw) {
     GatewayConfig config;
-    PINCER_CHECK(read_gateway(root, config));
-    PINCER_TRY(config.routing, RoutingConfig::from_config(root));
-    PINCER_CHECK(read_channels(root, config));
+    std::optional<Error> problem;
+    const Section root(raw, "", problem);
+    read_gateway(root.section("gateway"), config);
+    config.routing = RoutingConfig::read(root);
+    PINCER_CHECK(read_channels(root.section("channels"), config));
     PINCER_CHECK(read_approvals(root, config));
     PINCER_CHECK(read_model(root, config));
-    config.mcp_servers = section(section(root, "mcp"), "servers");
-    config.raw = std::move(root);
+    config.mcp_servers = root.section("mcp").section("servers").object();
+    if (problem) return Failure(*std::move(problem));
+    config.raw = std::move(raw);
     return config;
 }
 
@@ -216,12 +197,6 @@ Result<> GatewayConfig::check_exposure() const {
                        "refusing to listen on {} without authentication: set gateway.auth.token (or OPENCLAW_GATEWAY_TOKEN), or "
                        "gateway.auth.password, or keep gateway.bind at loopback",
                        bind_address);
-}
-
-json::object redacted_config(const json::object& raw) {
-    json::value copy = raw;
-    redact_value(copy, false);
-    return std::move(copy.get_object());
 }
 
 }  // namespace pincer::gateway

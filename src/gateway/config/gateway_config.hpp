@@ -60,13 +60,13 @@ struct GatewayConfig {
     json::object raw;                           // the whole file, for config.get (redacted there)
 
     // Errors: invalid_argument, the message starting with the key's path ("gateway.port: ...").
-    static Result<GatewayConfig> from_json(json::object root);
+    static Result<GatewayConfig> from_json(json::object raw);
     // Refuses what would leave the Gateway open: a bind beyond loopback without a token or password.
     Result<> check_exposure() const;
 };
 
-// The raw configuration with every secret replaced by kRedacted: keys that end in token, secret, password, apiKey,
-// key or are headers and env of MCP servers.
+// The raw configuration with every secret replaced by kRedacted: whatever stands under a name that says secret (token,
+// password, key, ...), headers and env, secret parts of URLs, and what the registry hides of its servers.
 json::object redacted_config(const json::object& raw);
 
 bool is_loopback_bind(std::string_view address);

@@ -11,6 +11,7 @@ namespace pincer::gateway {
 namespace {
 
 constexpr std::size_t kMaxQuestionBytes = 64u << 10;
+constexpr std::size_t kMaxCommandBytes = 256;
 constexpr Millis kAnswerClickWithin{10'000};
 
 const ChannelConfig* config_of(const GatewayConfig& config, const channels::Route& route) {
@@ -20,11 +21,32 @@ const ChannelConfig* config_of(const GatewayConfig& config, const channels::Rout
     return nullptr;
 }
 
-std::string shown(const channels::Sender& sender) { return sender.display.empty() ? sender.id : strip_control(sender.display); }
+// Our disk or our haste, not an answer: the event is not taken, and the platform says it again.
+bool is_our_trouble(const Error& error) {
+    switch (error.code()) {
+        case ErrorCode::io:
+        case ErrorCode::unavailable:
+        case ErrorCode::outcome_unknown:
+        case ErrorCode::rate_limited:
+        case ErrorCode::internal:
+        case ErrorCode::cancelled: return true;
+        default: return false;
+    }
+}
+
+constexpr std::size_t kMaxNameBytes = 80;
+
+// One short line, whatever somebody calls themselves.
+std::string shown(const channels::Sender& sender) {
+    std::string name = strip_control(sender.display.empty() ? sender.id : sender.display);
+    std::replace(name.begin(), name.end(), '\n', ' ');
+    return truncate_utf8(trim(name), kMaxNameBytes);
+}
 
 }  // namespace
 
 std::optional<ApproveCommand> parse_approve_command(std::string_view text) {
+    if (text.size() > kMaxCommandBytes) return std::nullopt;
     std::vector<std::string_view> words;
     for (std::string_view word : split(trim(text), ' ')) {
         if (!word.empty()) words.push_back(word);
@@ -78,22 +100,24 @@ Task<Result<>> GatewayInbox::message(channels::InboundMessage message) {
     arrival.account_id = message.route.account_id;
     arrival.event_id = message.event_id;
     arrival.session = session;
-    arrival.text = sanitize_utf8(message.text).substr(0, kMaxQuestionBytes);
+    arrival.text = truncate_utf8(sanitize_utf8(message.text), kMaxQuestionBytes);
     arrival.run_id = deps_.random.uuid();
     arrival.principal = principal;
     arrival.principal_display = shown(message.sender);
     arrival.sender_is_owner = std::find(owners.begin(), owners.end(), principal) != owners.end();
-    arrival.source_channel = message.route.channel;
+    arrival.reply_to = message.route;
     PINCER_CO_CHECK(co_await accept(std::move(arrival)));
     co_return Result<>{};
 }
 
 Task<Result<Accepted>> GatewayInbox::ask(Session session, std::string text, std::string idempotency_key, approval::Principal by, bool deliver) {
+    if (deps_.store.seen("chat.send", session.key, idempotency_key)) co_return Accepted{.duplicate = true, .entry = {}};
     Arrival arrival;
     arrival.channel = "chat.send";
     arrival.account_id = session.key;
     arrival.event_id = idempotency_key;
-    arrival.source_channel = deliver && session.route.complete() ? session.route.channel : "webchat";
+    if (deliver) arrival.reply_to = session.route;
+    arrival.moves_session = false;   // the conversation stays where it is; only a new one takes the route
     arrival.session = std::move(session);
     arrival.text = std::move(text);
     arrival.run_id = std::move(idempotency_key);
@@ -112,6 +136,7 @@ Task<Result<Accepted>> GatewayInbox::accept(Arrival arrival) {
     if (accepted.duplicate) co_return accepted;
 
     const Session* session = deps_.store.find(accepted.entry.session_key);
+    if (!session) co_return accepted;
     const WallTime now = deps_.store.clock().wall();
     const auto tell = [&](const char* name, const json::object& payload) {
         Event event;
@@ -126,29 +151,37 @@ Task<Result<Accepted>> GatewayInbox::accept(Arrival arrival) {
     co_return accepted;
 }
 
+// One answer for each code, however often a stranger writes. The event is noted last: a crash before that does it again,
+// and the delivery id makes it one message.
 Task<Result<>> GatewayInbox::offer_pairing(channels::InboundMessage message) {
     const channels::Route& route = message.route;
-    PINCER_CO_TRY(const bool fresh, co_await deps_.store.remember_event(route.channel, route.account_id, message.event_id));
-    if (!fresh) co_return Result<>{};
+    if (deps_.store.seen(route.channel, route.account_id, message.event_id)) co_return Result<>{};
     auto pairing = co_await deps_.store.request_pairing(route.channel, route.account_id, message.sender.id, shown(message.sender));
-    if (!pairing) {
+    if (pairing) {
+        const std::string id = fmt::format("pairing:{}:{}:{}:{}", route.channel, route.account_id, message.sender.id, pairing->code);
+        const std::string text = fmt::format(
+            "I do not know you yet. Ask the owner of this Gateway to run\n\n`openclaw pairing approve {} {}`\n\nThe code is good for one hour.", route.channel, pairing->code);
+        PINCER_CO_CHECK(co_await reply(route, "pairing", id, text));
+    } else if (pairing.error().code() == ErrorCode::rate_limited) {
         log::failure(log::Level::warn, "pairing.refused", pairing.error());
-        co_return Result<>{};
+    } else {
+        co_return Failure(std::move(pairing).error());
     }
-    const std::string text = fmt::format(
-        "I do not know you yet. Ask the owner of this Gateway to run\n\n`openclaw pairing approve {} {}`\n\nThe code is good for one hour.", route.channel, pairing->code);
-    co_return co_await reply(route, "pairing", "pairing:" + route.channel + ":" + message.event_id, text);
+    PINCER_CO_CHECK(co_await deps_.store.remember_event(route.channel, route.account_id, message.event_id));
+    co_return Result<>{};
 }
 
-// True when the message was a command of ours and is done with.
+// True when the message was a command of ours and is done with. Deciding twice is deciding once, so the event is noted
+// last here too.
 Task<Result<bool>> GatewayInbox::handle_command(const channels::InboundMessage& message) {
     const auto command = parse_approve_command(message.text);
     if (!command) co_return false;
     const channels::Route route = message.route;
-    const std::string reply_id = "command:" + route.channel + ":" + message.event_id;
     auto outcome = co_await deps_.approvals.decide_in_channel(command->id, command->decision, principal_of(route, message.sender), shown(message.sender), route.channel);
-    PINCER_CO_TRY(const bool fresh, co_await deps_.store.remember_event(route.channel, route.account_id, message.event_id));
-    if (fresh) PINCER_CO_CHECK(co_await reply(route, "command", reply_id, ApprovalCenter::describe(outcome)));
+    if (!outcome && is_our_trouble(outcome.error())) co_return Failure(std::move(outcome).error());
+    const std::string reply_id = fmt::format("command:{}:{}:{}", route.channel, route.account_id, message.event_id);
+    PINCER_CO_CHECK(co_await reply(route, "command", reply_id, ApprovalCenter::describe(outcome)));
+    PINCER_CO_CHECK(co_await deps_.store.remember_event(route.channel, route.account_id, message.event_id));
     co_return true;
 }
 
@@ -164,6 +197,7 @@ Task<Result<>> GatewayInbox::action(channels::InboundAction action) {
     std::string text = "This button is not known any more.";
     if (token) {
         auto outcome = co_await deps_.approvals.decide_in_channel(token->second, token->first, principal_of(action.route, action.sender), shown(action.sender), action.route.channel);
+        if (!outcome && is_our_trouble(outcome.error())) co_return Failure(std::move(outcome).error());
         text = ApprovalCenter::describe(outcome);
     }
     // Deciding twice is deciding once, so the event is noted only now: a crash in between asks again and hears the same.
@@ -180,8 +214,9 @@ Task<Result<>> GatewayInbox::reply(channels::Route route, std::string purpose, s
     delivery.out.delivery_id = std::move(delivery_id);
     delivery.out.route = std::move(route);
     delivery.out.markdown = std::move(markdown);
-    PINCER_CO_CHECK(co_await deps_.outbox.post(std::move(delivery)));
-    co_return Result<>{};
+    auto posted = co_await deps_.outbox.post(std::move(delivery));
+    if (posted || posted.error().code() == ErrorCode::already_exists) co_return Result<>{};   // this very reply is on its way
+    co_return Failure(std::move(posted).error());
 }
 
 }  // namespace pincer::gateway

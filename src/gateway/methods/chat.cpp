@@ -7,6 +7,7 @@ namespace pincer::gateway {
 namespace {
 
 constexpr std::size_t kMaxMessageBytes = 64u << 10;
+constexpr std::size_t kMaxKeyBytes = 256;
 
 // The session that a key names; a new web-chat conversation when nobody has spoken there yet.
 Session session_named(const Core& core, const std::string& key) {
@@ -44,6 +45,10 @@ Task<Answer> chat_send(MethodCall call) {
     const std::string key = full_key(call.core, json::string_or(call.params, "sessionKey"));
     std::string text = json::string_or(call.params, "message");
     const std::string run_id = json::string_or(call.params, "idempotencyKey");
+    if (run_id.size() > kMaxKeyBytes || key.size() > kMaxKeyBytes) {
+        Error error(ErrorCode::too_large, fmt::format("idempotencyKey and sessionKey may have {} bytes each", kMaxKeyBytes));
+        co_return Answer::failed(error);
+    }
     if (text.size() > kMaxMessageBytes) {
         Error error(ErrorCode::too_large, fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
         co_return Answer::failed(error);
@@ -56,7 +61,8 @@ Task<Answer> chat_send(MethodCall call) {
     const bool deliver = json::bool_at(call.params, "deliver").value_or(false);
     auto accepted = co_await call.core.inbox.ask(std::move(session), std::move(text), run_id, call.caller.principal, deliver);
     if (!accepted) co_return Answer::failed(accepted.error());
-    const std::string_view status = !accepted->duplicate ? "started" : call.core.store.find_run(run_id) ? "in_flight" : "ok";
+    const std::optional<Run> run = call.core.store.find_run(run_id);
+    const std::string_view status = !accepted->duplicate ? "started" : run && run->live() ? "in_flight" : "ok";
     json::object payload{{"runId", run_id}, {"status", status}};
     co_return Answer::of(payload);
 }
@@ -110,43 +116,47 @@ Answer chat_message_get(MethodCall& call) {
     return Answer::of({{"ok", true}, {"message", to_wire(**entry)}});
 }
 
+std::optional<Error> check_send(const Core& core, const channels::Route& route, const std::string& id, const std::string& text) {
+    if (!route.complete()) return Error(ErrorCode::invalid_argument, "send needs a channel and a recipient (to), or a sessionKey whose route is known");
+    if (route.channel != "webchat" && !core.channels.find(route.channel, route.account_id)) {
+        return Error(ErrorCode::unavailable, fmt::format("channel {} (account {}) is not configured here", route.channel, route.account_id));
+    }
+    if (id.size() > kMaxKeyBytes) return Error(ErrorCode::too_large, fmt::format("idempotencyKey may have {} bytes", kMaxKeyBytes));
+    if (text.size() > kMaxMessageBytes) return Error(ErrorCode::too_large, fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
+    return std::nullopt;
+}
+
 // Says something in a channel as us: what messages_send of the bridge calls. Durable when it answers, delivered soon
 // after; the same idempotency key is sent once.
 Task<Answer> send_message(MethodCall call) {
     const json::object& p = call.params;
     channels::Route route{json::string_or(p, "channel"), json::string_or(p, "accountId", "default"), json::string_or(p, "to"), json::string_or(p, "threadId")};
-    const std::string key = json::string_or(p, "sessionKey");
+    const std::string given_key = json::string_or(p, "sessionKey");
+    const std::string key = given_key.empty() ? "" : full_key(call.core, given_key);
     const Session* session = call.core.store.find(key);
     if (route.channel.empty() && session) route = session->route;
     const std::string id = json::string_or(p, "idempotencyKey");
     const std::string text = json::string_or(p, "message");
-    if (!route.complete()) {
-        Error error(ErrorCode::invalid_argument, "send needs a channel and a recipient (to), or a sessionKey whose route is known");
-        co_return Answer::failed(error);
-    }
-    if (route.channel != "webchat" && !call.core.channels.find(route.channel, route.account_id)) {
-        Error error(ErrorCode::unavailable, fmt::format("channel {} (account {}) is not configured here", route.channel, route.account_id));
-        co_return Answer::failed(error);
-    }
-    auto fresh = co_await call.core.store.remember_event("send", route.channel, id);
-    if (!fresh) co_return Answer::failed(fresh.error());
-    json::object payload{{"runId", id}, {"messageId", id}, {"channel", route.channel}, {"status", *fresh ? "queued" : "duplicate"}};
-    if (!*fresh) co_return Answer::of(payload);
+    if (auto wrong = check_send(call.core, route, id, text)) co_return Answer::failed(*wrong);
+
+    std::optional<Delivery> delivery;
     if (route.channel != "webchat") {
-        Delivery delivery;
-        delivery.purpose = "send";
-        delivery.out.delivery_id = "send:" + id;
-        delivery.out.route = route;
-        delivery.out.markdown = text;
-        auto posted = co_await call.core.outbox.post(std::move(delivery));
-        if (!posted) co_return Answer::failed(posted.error());
+        delivery.emplace();
+        delivery->purpose = "send";
+        delivery->out.delivery_id = fmt::format("send:{}:{}", route.channel, id);
+        delivery->out.route = route;
+        delivery->out.markdown = text;
     }
-    if (session) {
-        auto entry = co_await call.core.store.append(key, "", assistant_note(text), true);
-        if (!entry) co_return Answer::failed(entry.error());
-        session = call.core.store.find(key);
-        call.core.events.publish(session_event("session.message", key, session_message_payload(*entry, *session, entry->event_id)));
-        payload["messageId"] = entry->id;
+    const std::string transcript = session ? key : "";
+    auto said = co_await call.core.store.say(route.channel, id, transcript, assistant_note(text), delivery);
+    if (!said) co_return Answer::failed(said.error());
+    json::object payload{{"runId", id}, {"messageId", id}, {"channel", route.channel}, {"status", said->duplicate ? "duplicate" : "queued"}};
+    if (said->duplicate) co_return Answer::of(payload);
+    if (delivery) call.core.outbox.take(*std::move(delivery));
+    session = call.core.store.find(key);
+    if (said->entry && session) {
+        call.core.events.publish(session_event("session.message", key, session_message_payload(*said->entry, *session, said->entry->event_id)));
+        payload["messageId"] = said->entry->id;
     }
     co_return Answer::of(payload);
 }

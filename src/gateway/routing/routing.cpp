@@ -19,25 +19,17 @@ std::string direct_key(const RoutingConfig& config, const channels::InboundMessa
 
 }  // namespace
 
-Result<RoutingConfig> RoutingConfig::from_config(const json::object& root) {
+RoutingConfig RoutingConfig::read(const Section& root) {
     RoutingConfig config;
-    const json::object* session = json::object_at(root, "session");
-    if (!session) return config;
-    if (const auto scope = json::string_at(*session, "dmScope")) {
-        if (*scope == "main") config.dm_scope = DmScope::main;
-        else if (*scope == "per-peer") config.dm_scope = DmScope::per_peer;
-        else if (*scope == "per-channel-peer") config.dm_scope = DmScope::per_channel_peer;
-        else if (*scope == "per-account-channel-peer") config.dm_scope = DmScope::per_account_channel_peer;
-        else return PINCER_FAIL(invalid_argument, "session.dmScope: must be main, per-peer, per-channel-peer or per-account-channel-peer");
-    }
-    if (const json::object* links = json::object_at(*session, "identityLinks")) {
-        for (const auto& [name, ids] : *links) {
-            if (!ids.is_array()) return PINCER_FAIL(invalid_argument, "session.identityLinks.{}: must be a list of ids like \"slack:T1.U2\"", std::string_view(name));
-            for (const auto& id : ids.get_array()) {
-                if (id.is_string()) config.identity_links[std::string(name)].emplace_back(id.get_string());
-            }
-        }
-    }
+    const Section session = root.section("session");
+    const std::string scope = session.text_or("dmScope", "per-channel-peer");
+    if (scope == "main") config.dm_scope = DmScope::main;
+    else if (scope == "per-peer") config.dm_scope = DmScope::per_peer;
+    else if (scope == "per-channel-peer") config.dm_scope = DmScope::per_channel_peer;
+    else if (scope == "per-account-channel-peer") config.dm_scope = DmScope::per_account_channel_peer;
+    else session.wrong("dmScope", "must be main, per-peer, per-channel-peer or per-account-channel-peer");
+    const Section links = session.section("identityLinks");
+    for (const auto& [human, ids] : links.object()) config.identity_links[std::string(human)] = links.texts(human);
     return config;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "channels/channel.hpp"
+#include "gateway/config/section.hpp"
 #include "gateway/store/records.hpp"
 
 namespace pincer::gateway {
@@ -21,7 +22,8 @@ struct RoutingConfig {
     std::string agent_id = "main";
     // session.identityLinks: a human's name to their ids on the platforms ("slack:T1.U2", "telegram:99").
     std::map<std::string, std::vector<std::string>> identity_links;
-    static Result<RoutingConfig> from_config(const json::object& root);
+    // The keys under `session`; what is wrong with them is noted in the Section.
+    static RoutingConfig read(const Section& root);
 
     // The linked human behind a principal, "" when there is none.
     std::string human_of(const std::string& principal) const;

@@ -1,6 +1,9 @@
 #include "gateway/runs/run_journal.hpp"
 
+#include <iterator>
+
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "crypto/hash.hpp"
 
 namespace pincer::gateway {
@@ -13,6 +16,7 @@ Task<Result<>> RunManager::Journal::record(std::string kind, json::object body) 
 }
 
 Task<Result<>> RunManager::Journal::append(agent::Message message) {
+    active_->text.clear();   // what was streamed of it is written now
     const bool last_words = message.role == agent::Role::assistant && message.tool_calls.empty();
     if (last_words) {
         PINCER_CO_CHECK(co_await manager_.write_answer(active_, std::move(message), RunState::finished));
@@ -28,26 +32,31 @@ Task<Result<>> RunManager::Journal::append(agent::Message message) {
     co_return Result<>{};
 }
 
-// The plan that a call names by its digest, as the planning tool of the same conversation gave it: its card stands under
-// "plan", what was hashed under "subject", who may apply it under "engine".
-json::object RunManager::Journal::plan_named_by(const agent::ToolCall& call) const {
+// The plan that a call names by its digest, as the planning tool of the same conversation and the same server gave it:
+// its card stands under "plan", what was hashed under "subject", who may apply it under "engine". A call that names none
+// has none; one that names a plan which nobody here has seen cannot be shown to anybody, and is refused.
+Result<json::object> RunManager::Journal::plan_named_by(const agent::ToolCall& call) const {
     const auto digest = json::string_at(call.arguments, "plan_digest");
-    auto conversation = manager_.deps_.store.tail(active_->run.session_key, kConversationEntries, false);
-    if (!digest || !conversation) return {};
-    for (auto entry = conversation->rbegin(); entry != conversation->rend(); ++entry) {
-        const json::object& told = entry->message.structured;
-        const json::object* card = json::object_at(told, "plan");
-        const json::object* subject = json::object_at(told, "subject");
-        if (entry->message.role != agent::Role::tool || !card || !subject || json::string_at(*card, "digest") != digest) continue;
-        return {{"digest", *digest}, {"document", *subject}, {"engine", json::string_or(told, "engine")}};
+    if (!digest) return json::object{};
+    const std::string server = call.name.substr(0, call.name.find("__") + 2);
+    PINCER_TRY(std::vector<Entry> entries, manager_.deps_.store.tail(active_->run.session_key, kPlanSearchEntries, false));
+    PINCER_TRY(std::vector<Entry> own, manager_.deps_.store.entries_of(active_->run));
+    entries.insert(entries.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+        const agent::Message& message = entry->message;
+        const json::object* card = json::object_at(message.structured, "plan");
+        const json::object* subject = json::object_at(message.structured, "subject");
+        if (message.role != agent::Role::tool || !message.tool_name.starts_with(server) || !card || !subject) continue;
+        if (json::string_at(*card, "digest") != digest) continue;
+        return json::object{{"digest", *digest}, {"document", *subject}, {"engine", json::string_or(message.structured, "engine")}};
     }
-    return {};
+    return PINCER_FAIL(refused, "no plan with the digest {} was made in this conversation, so there is nothing that could be approved", truncate_utf8(*digest, 80));
 }
 
 Task<Result<agent::Gate>> RunManager::Journal::gate(agent::ToolCall call, agent::ToolSpec tool) {
     RunDeps& deps = manager_.deps_;
     GatedCall gated{active_->run, std::move(call), std::move(tool), {}};
-    gated.plan = plan_named_by(gated.call);
+    PINCER_CO_TRY(gated.plan, plan_named_by(gated.call));
     bool stepped_aside = false;
     std::function<void()> waiting = [this, &stepped_aside] {
         stepped_aside = true;

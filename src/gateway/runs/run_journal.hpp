@@ -10,11 +10,11 @@ struct RunManager::Active {
 
     Run run;
     io::TaskGroup task;            // the work itself: what an abort cancels
-    SessionSlot* slot = nullptr;
+    std::shared_ptr<SessionSlot> slot;   // shared: a run that waits for a person is in no queue, and comes back
     bool holds_slot = false;
     bool aborted = false;
-    bool answered = false;
-    std::string text;              // streamed so far
+    bool answered = false;         // its last words are on disk, and with them its end
+    std::string text;              // streamed of the message that is being made
     RunEventContext events;
     Result<agent::RunOutcome> outcome = PINCER_FAIL(internal, "the run did not start");
 
@@ -37,7 +37,7 @@ public:
 
 private:
     Task<Result<>> record(std::string kind, json::object body);
-    json::object plan_named_by(const agent::ToolCall& call) const;
+    Result<json::object> plan_named_by(const agent::ToolCall& call) const;
 
     RunManager& manager_;
     std::shared_ptr<Active> active_;

@@ -1,9 +1,12 @@
 #include "gateway/runs/run_manager.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "crypto/hash.hpp"
 #include "gateway/runs/run_journal.hpp"
+#include "wire/errors.hpp"
 
 namespace pincer::gateway {
 
@@ -17,13 +20,13 @@ Result<> RunManager::start() {
 }
 
 void RunManager::launch(Run run) {
-    if (active_.contains(run.id)) return;   // asked before start() had taken it up
+    if (stopping_ || active_.contains(run.id)) return;
     auto active = std::make_shared<Active>(deps_.runtime, std::move(run));
     const Session* session = deps_.store.find(active->run.session_key);
     active->events = {active->run.id, active->run.session_key, session ? session->agent_id : "main", 0};
     auto& slot = slots_[active->run.session_key];
-    if (!slot) slot = std::make_unique<SessionSlot>(deps_.runtime);
-    active->slot = slot.get();
+    if (!slot) slot = std::make_shared<SessionSlot>(deps_.runtime);
+    active->slot = slot;
     active_.emplace(active->run.id, active);
     tasks_.spawn(work(active));
 }
@@ -56,9 +59,11 @@ Task<> RunManager::work(std::shared_ptr<Active> active) {
     active->task.spawn(run_inner(active, finished));
     auto waited = co_await finished->wait();
     co_await active->task.stop();
-    if (waited && !stopping_) co_await settle(active, std::move(active->outcome));
+    if (waited && !stopping_) co_await settle(active);
     active_.erase(active->run.id);
-    if (const auto slot = slots_.find(active->run.session_key); slot != slots_.end() && slot->second->idle()) slots_.erase(slot);
+    active->slot.reset();
+    // The last run of the conversation takes the slot with it.
+    if (const auto slot = slots_.find(active->run.session_key); slot != slots_.end() && slot->second.use_count() == 1) slots_.erase(slot);
 }
 
 Task<> RunManager::run_inner(std::shared_ptr<Active> active, std::shared_ptr<io::Event> finished) {
@@ -80,6 +85,8 @@ Task<Result<agent::RunOutcome>> RunManager::answer(std::shared_ptr<Active> activ
     publish("chat", run.session_key, chat_status(active->next_event(), "starting_model"));
     publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", "start"}, {"startedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
 
+    PINCER_CO_CHECK(co_await own_up(active));
+
     agent::RunRequest request;
     request.run_id = run.id;
     request.system = deps_.system_prompt;
@@ -92,28 +99,86 @@ Task<Result<agent::RunOutcome>> RunManager::answer(std::shared_ptr<Active> activ
     co_return co_await agent::run_agent(std::move(request), deps, journal);
 }
 
-// Writes how it ended, tells the conversation, and closes the run. An answer was written by the journal already.
-Task<> RunManager::settle(std::shared_ptr<Active> active, Result<agent::RunOutcome> outcome) {
+// A former life of the run began a change, and its tool is not at hand now to settle it: then nobody may say that nothing
+// was called.
+Task<Result<>> RunManager::own_up(std::shared_ptr<Active> active) {
     const Run& run = active->run;
-    const bool failed = !outcome || outcome->end == agent::RunEnd::failed;
-    if (active->aborted || (outcome && outcome->end == agent::RunEnd::aborted)) {
-        auto ended = co_await deps_.store.set_run_state(run.id, RunState::aborted, "");
-        if (!ended) log::failure(log::Level::error, "run.close", ended.error());
-        publish("chat", run.session_key, chat_aborted(active->next_event()));
-    } else if (failed && !active->answered) {
-        const Error error = !outcome ? outcome.error() : outcome->error.value_or(Error(ErrorCode::internal, "the run ended without an answer"));
-        log::failure(log::Level::warn, "run.failed", error);
-        agent::Message apology;
-        apology.role = agent::Role::assistant;
-        apology.text = fmt::format("I could not finish this: {}.", error.message());
-        auto written = co_await write_answer(active, std::move(apology), RunState::failed);
-        if (!written) log::failure(log::Level::error, "run.close", written.error());
-        publish("chat", run.session_key, chat_error(active->next_event(), error.message()));
+    PINCER_CO_TRY(const std::vector<BegunCall> begun, deps_.store.unsettled_calls(run));
+    const std::vector<agent::ToolSpec> tools = deps_.tools.tools();
+    for (const BegunCall& call : begun) {
+        if (std::any_of(tools.begin(), tools.end(), [&](const agent::ToolSpec& tool) { return tool.name == call.tool; })) continue;
+        agent::Message unknown;
+        unknown.role = agent::Role::tool;
+        unknown.tool_call_id = call.id;
+        unknown.tool_name = call.tool;
+        unknown.is_error = true;
+        unknown.structured = {{"outcome", "unknown"}};
+        unknown.text = fmt::format("{} had begun when the Gateway was stopped, and the tool is not reachable now. It was not called again; its outcome is unknown. "
+                                   "Look at the system itself before you ask for the change again.", call.tool);
+        PINCER_CO_CHECK(co_await deps_.store.append(run.session_key, run.id, std::move(unknown), false));
     }
-    publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", failed ? "error" : "end"}, {"endedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
+    co_return Result<>{};
+}
+
+// Every run that was launched is closed here, unless its end stands on disk already, or the disk does not take it: then
+// the next start takes the run up again.
+Task<> RunManager::settle(std::shared_ptr<Active> active) {
+    const Run& run = active->run;
+    if (!active->answered) {
+        auto closed = co_await close(active);
+        if (!closed) log::failure(log::Level::error, "run.close", closed.error());
+    }
+    auto withdrawn = co_await deps_.approvals.withdraw(run.id, "the run that asked for it has ended");
+    if (!withdrawn) log::failure(log::Level::error, "approval.withdraw", withdrawn.error());
+    const bool well = active->answered && active->outcome && active->outcome->end != agent::RunEnd::failed;
+    publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", well ? "end" : "error"}, {"endedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
     if (const Session* session = deps_.store.find(run.session_key)) {
         publish("sessions.changed", run.session_key, sessions_changed_payload(*session, "agent.input.settled", deps_.clock.wall()));
     }
+}
+
+Task<Result<>> RunManager::close(std::shared_ptr<Active> active) {
+    if (active->aborted || (active->outcome && active->outcome->end == agent::RunEnd::aborted)) co_return co_await close_aborted(active);
+    Error error(ErrorCode::internal, "the run ended without an answer");
+    if (!active->outcome) error = active->outcome.error();
+    else if (active->outcome->error) error = *active->outcome->error;
+    co_return co_await close_failed(active, std::move(error));
+}
+
+// What had been streamed is kept in the transcript; nobody is sent half an answer. But a change that had begun is told
+// to the conversation: whether it happened is not known here.
+Task<Result<>> RunManager::close_aborted(std::shared_ptr<Active> active) {
+    const Run& run = active->run;
+    PINCER_CO_TRY(const std::vector<BegunCall> begun, deps_.store.unsettled_calls(run));
+    if (!begun.empty()) {
+        std::vector<std::string> tools;
+        for (const BegunCall& call : begun) tools.push_back(call.tool);
+        agent::Message warning;
+        warning.role = agent::Role::assistant;
+        warning.text = fmt::format("Stopped. {} had begun already, and its outcome is unknown: look at the system itself before you ask for the change again.", join(tools, ", "));
+        PINCER_CO_CHECK(co_await write_answer(active, std::move(warning), RunState::aborted));
+    } else if (!active->text.empty() && deps_.store.find(run.session_key)) {
+        agent::Message partial;
+        partial.role = agent::Role::assistant;
+        partial.text = sanitize_utf8(active->text);
+        PINCER_CO_TRY(const Entry entry, co_await deps_.store.append_answer(run.session_key, run.id, std::move(partial), std::nullopt, RunState::aborted));
+        publish_entry(entry);
+    } else {
+        PINCER_CO_CHECK(co_await deps_.store.set_run_state(run.id, RunState::aborted, ""));
+    }
+    publish("chat", run.session_key, chat_aborted(active->next_event()));
+    co_return Result<>{};
+}
+
+Task<Result<>> RunManager::close_failed(std::shared_ptr<Active> active, Error error) {
+    log::failure(log::Level::warn, "run.failed", error);
+    const std::string why = wire::to_wire(error).message;   // no inner matters go to a channel
+    agent::Message apology;
+    apology.role = agent::Role::assistant;
+    apology.text = fmt::format("I could not finish this: {}.", why);
+    PINCER_CO_CHECK(co_await write_answer(active, std::move(apology), RunState::failed));
+    publish("chat", active->run.session_key, chat_error(active->next_event(), why));
+    co_return Result<>{};
 }
 
 // The last words of a run: transcript, delivery and end of the run in one transaction, and in the chain before that.
@@ -123,21 +188,20 @@ Task<Result<Entry>> RunManager::write_answer(std::shared_ptr<Active> active, age
     record.body = {{"session", run.session_key}, {"run", run.id}, {"text_digest", crypto::sha256_hex(message.text)}};
     PINCER_CO_CHECK(co_await deps_.chain.append(std::move(record)));
 
-    const Session* session = deps_.store.find(run.session_key);
     std::optional<Delivery> delivery;
-    if (session && session->route.complete() && session->route.channel == run.source_channel && run.source_channel != "webchat") {
+    if (run.answers_in_channel()) {
         delivery.emplace();
         delivery->purpose = "answer";
         delivery->subject = run.id;
         delivery->out.delivery_id = "answer:" + run.id;
-        delivery->out.route = session->route;
+        delivery->out.route = run.reply_to;
         delivery->out.markdown = message.text;
     }
     PINCER_CO_TRY(Entry entry, co_await deps_.store.append_answer(run.session_key, run.id, std::move(message), delivery, end));
     active->answered = true;
     if (delivery) deps_.outbox.take(*std::move(delivery));
     publish_entry(entry);
-    publish("chat", run.session_key, chat_final(active->next_event(), entry));
+    if (end == RunState::finished) publish("chat", run.session_key, chat_final(active->next_event(), entry));
     co_return entry;
 }
 

@@ -16,6 +16,14 @@ void add_page_headers(io::Headers& headers) {
     headers.set("Cache-Control", "no-cache");
 }
 
+// A proxy on this machine speaks for whoever is behind it: that is not this machine.
+bool is_forwarded(const io::Headers& headers) {
+    for (const char* name : {"X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded"}) {
+        if (headers.get(name)) return true;
+    }
+    return false;
+}
+
 bool is_loopback(const std::string& ip) {
     const auto kind = io::classify_address(ip);
     return kind && *kind == io::AddressKind::loopback;
@@ -56,7 +64,7 @@ void Server::tell(const Event& event) {
 
 Task<> Server::tick() {
     for (;;) {
-        auto slept = co_await io::sleep_for(Millis(wire::kTickIntervalMs));
+        auto slept = co_await core_.pauses->pause(Millis(wire::kTickIntervalMs));
         if (!slept) co_return;
         Event beat;
         beat.name = "tick";
@@ -70,7 +78,7 @@ Task<> Server::exchange(std::shared_ptr<io::Exchange> exchange) {
     const io::ServerRequest& request = exchange->request();
     Peer peer;
     peer.ip = request.remote_ip;
-    peer.loopback = is_loopback(request.remote_ip);
+    peer.loopback = is_loopback(request.remote_ip) && !is_forwarded(request.headers);
     peer.origin = std::string(request.headers.get("Origin").value_or(""));
     peer.host = std::string(request.headers.get("Host").value_or(""));
 
@@ -94,8 +102,11 @@ Task<> Server::exchange(std::shared_ptr<io::Exchange> exchange) {
 }
 
 io::ServerResponse Server::readiness() const {
-    json::object o{{"ready", true}, {"failing", json::array()}, {"uptimeMs", (core_.clock.wall() - core_.started_at).count()}};
-    return io::ServerResponse::json(200, json::write(o));
+    json::array failing;
+    if (!core_.tools_ready->is_set()) failing.push_back("mcp-servers");
+    const bool ready = failing.empty();
+    json::object o{{"ready", ready}, {"failing", std::move(failing)}, {"uptimeMs", (core_.clock.wall() - core_.started_at).count()}};
+    return io::ServerResponse::json(ready ? 200 : 503, json::write(o));
 }
 
 io::ServerResponse Server::page(const io::ServerRequest& request) const {

@@ -39,13 +39,29 @@ std::string one_line(std::string_view text, std::size_t bytes) {
 
 }  // namespace
 
+Session session_from(const storage::Row& row) {
+    Session s;
+    s.key = row.text(0);
+    s.session_id = row.text(1);
+    s.agent_id = row.text(2);
+    s.kind = row.view(3) == "group" ? SessionKind::group : SessionKind::direct;
+    s.route = {row.text(4), row.text(5), row.text(6), row.text(7)};
+    s.display_name = row.text(8);
+    s.title = row.text(9);
+    s.preview = row.text(10);
+    s.created_at = from_millis(row.integer(11));
+    s.updated_at = from_millis(row.integer(12));
+    s.last_seq = row.integer(13);
+    return s;
+}
+
 Run run_from(const storage::Row& row) {
     Run run;
     run.id = row.text(0);
     run.session_key = row.text(1);
     run.principal = row.text(2);
     run.principal_display = row.text(3);
-    run.source_channel = row.text(4);
+    if (auto route = json::parse_object(row.view(4))) run.reply_to = route_from_json(*route);
     run.state = run_state(row.view(5));
     run.created_at = from_millis(row.integer(6));
     run.error = row.text(7);
@@ -91,36 +107,28 @@ Delivery delivery_from(const storage::Row& row) {
 
 Result<Session> read_session(storage::Connection& c, const std::string& key) {
     std::optional<Session> found;
-    PINCER_CHECK(c.query("SELECT key, session_id, agent_id, kind, channel, account_id, recipient, thread_id, display_name, title, preview, "
-                         "created_at, updated_at, last_seq FROM sessions WHERE key = ?",
-                         {key}, [&](const storage::Row& row) {
-                             Session s;
-                             s.key = row.text(0);
-                             s.session_id = row.text(1);
-                             s.agent_id = row.text(2);
-                             s.kind = row.view(3) == "group" ? SessionKind::group : SessionKind::direct;
-                             s.route = {row.text(4), row.text(5), row.text(6), row.text(7)};
-                             s.display_name = row.text(8);
-                             s.title = row.text(9);
-                             s.preview = row.text(10);
-                             s.created_at = from_millis(row.integer(11));
-                             s.updated_at = from_millis(row.integer(12));
-                             s.last_seq = row.integer(13);
-                             found = std::move(s);
-                             return false;
-                         }));
+    PINCER_CHECK(c.query(fmt::format("SELECT {} FROM sessions WHERE key = ?", kSessionColumns), {key}, [&](const storage::Row& row) {
+        found = session_from(row);
+        return false;
+    }));
     if (!found) return PINCER_FAIL(not_found, "no session \"{}\"", key);
     return *std::move(found);
 }
 
-Result<> upsert_session(storage::Connection& c, const Session& s, std::int64_t now) {
+Result<> ensure_session(storage::Connection& c, const Session& s, std::int64_t now) {
     PINCER_CHECK(c.execute(
         "INSERT INTO sessions (key, session_id, agent_id, kind, channel, account_id, recipient, thread_id, display_name, created_at, updated_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET channel = excluded.channel, "
-        "account_id = excluded.account_id, recipient = excluded.recipient, thread_id = excluded.thread_id, "
-        "display_name = CASE excluded.display_name WHEN '' THEN display_name ELSE excluded.display_name END, updated_at = excluded.updated_at",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         {s.key, s.session_id, s.agent_id, std::string(s.kind == SessionKind::group ? "group" : "direct"), s.route.channel, s.route.account_id,
          s.route.to, s.route.thread_id, s.display_name, now, now}));
+    return {};
+}
+
+Result<> upsert_session(storage::Connection& c, const Session& s, std::int64_t now) {
+    PINCER_CHECK(ensure_session(c, s, now));
+    PINCER_CHECK(c.execute("UPDATE sessions SET channel = ?, account_id = ?, recipient = ?, thread_id = ?, "
+                           "display_name = CASE ? WHEN '' THEN display_name ELSE ? END, updated_at = ? WHERE key = ?",
+                           {s.route.channel, s.route.account_id, s.route.to, s.route.thread_id, s.display_name, s.display_name, now, s.key}));
     return {};
 }
 

@@ -80,6 +80,10 @@ json::object route_to_json(const channels::Route& route) {
     return o;
 }
 
+channels::Route route_from_json(const json::object& o) {
+    return {json::string_or(o, "channel"), json::string_or(o, "accountId"), json::string_or(o, "to"), json::string_or(o, "threadId")};
+}
+
 json::object outgoing_to_json(const channels::Outgoing& out) {
     json::array rows;
     for (const auto& row : out.buttons) {

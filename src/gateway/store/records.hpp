@@ -51,8 +51,10 @@ struct Run {
     std::string session_key;
     std::string principal;
     std::string principal_display;
-    std::string source_channel;
+    channels::Route reply_to; // where the answer goes, as it was when the question came; incomplete or webchat: only into the transcript
     RunState state = RunState::queued;
+    bool live() const { return state == RunState::queued || state == RunState::running || state == RunState::waiting; }
+    bool answers_in_channel() const { return reply_to.complete() && reply_to.channel != "webchat"; }
     WallTime created_at{};
     std::string error;
 };
@@ -75,6 +77,7 @@ struct Delivery {
 // Wire forms.
 json::object to_wire(const Entry& entry);                       // a message as sessions.get gives it
 json::object route_to_json(const channels::Route& route);       // {channel,to,accountId,threadId?}
+channels::Route route_from_json(const json::object& o);
 json::object outgoing_to_json(const channels::Outgoing& out);   // as the queue keeps it
 Result<channels::Outgoing> outgoing_from_json(const json::object& o);
 

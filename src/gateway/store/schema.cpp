@@ -32,9 +32,10 @@ CREATE TABLE channel_cursors (
 -- state: queued, running, waiting (for a person), finished, aborted, failed.
 CREATE TABLE runs (
   id TEXT PRIMARY KEY, session_key TEXT NOT NULL, principal TEXT NOT NULL, principal_display TEXT NOT NULL,
-  source_channel TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  reply_to TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
   error TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
-CREATE INDEX runs_open ON runs (created_at) WHERE state IN ('queued', 'running', 'waiting');
+CREATE INDEX runs_open ON runs (session_key) WHERE state IN ('queued', 'running', 'waiting');
+CREATE INDEX runs_by_session ON runs (session_key);
 -- Calls that may change something, marked before they are made.
 CREATE TABLE begun_calls (
   run_id TEXT NOT NULL, call_id TEXT NOT NULL, tool TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (run_id, call_id)) WITHOUT ROWID;
@@ -49,6 +50,7 @@ CREATE TABLE deliveries (
   error TEXT NOT NULL DEFAULT '', created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 CREATE INDEX deliveries_open ON deliveries (ordinal) WHERE state IN ('queued', 'sending');
 CREATE INDEX deliveries_by_subject ON deliveries (subject) WHERE subject <> '';
+CREATE INDEX deliveries_cards ON deliveries (purpose) WHERE purpose = 'approval';
 
 CREATE TABLE pairing_requests (
   channel TEXT NOT NULL, account_id TEXT NOT NULL, sender_id TEXT NOT NULL, display TEXT NOT NULL, code TEXT NOT NULL,

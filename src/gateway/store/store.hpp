@@ -43,13 +43,25 @@ struct Arrival {
     std::string channel;
     std::string account_id;
     std::string event_id;
-    Session session;          // key, route, kind, display name: created when it is new, its route refreshed when not
+    Session session;          // key, route, kind, display name: created when it is new
     std::string text;         // for the agent
     std::string run_id;
     std::string principal;
     std::string principal_display;
     bool sender_is_owner = false;
-    std::string source_channel;   // where the question came from; the answer is delivered there if that is the session's
+    channels::Route reply_to;     // where the answer is delivered; incomplete or webchat: nowhere but the transcript
+    bool moves_session = true;    // the session's route becomes the arrival's; false: only a new session takes it
+};
+
+struct BegunCall {
+    std::string id;
+    std::string tool;
+};
+
+// What we said on our own, outside of any run.
+struct Said {
+    bool duplicate = false;   // said before under this key: nothing was written
+    std::optional<Entry> entry;
 };
 
 struct LoggedEvent {
@@ -71,13 +83,16 @@ public:
     SessionPage list(const SessionFilter& filter) const;
     const Session* find(std::string_view key) const;
     std::size_t session_count() const { return sessions_.size(); }
-    Task<Result<>> touch(Session session);                 // creates it, or refreshes its route and name
-    Task<Result<bool>> remove_session(std::string key);    // with its transcript; false when there was none
+    // With its transcript and its runs; false when there was none. Error: conflict while one of its runs is open.
+    Task<Result<bool>> remove_session(std::string key);
 
     // Transcripts
     Result<std::vector<Entry>> tail(std::string_view session_key, std::size_t limit, bool visible_only) const;
     Result<std::optional<Entry>> message(std::string_view session_key, std::string_view id) const;
-    // Everything a run may see: the conversation without other runs' unfinished work.
+    // Everything a run wrote so far, its question first.
+    Result<std::vector<Entry>> entries_of(const Run& run) const;
+    // Everything a run may see: the newest `limit` entries of the conversation in whole turns, without other runs'
+    // unfinished work, and all of its own.
     Result<std::vector<agent::Message>> conversation_for(const Run& run, std::size_t limit) const;
 
     // Messages in, and the run that each starts
@@ -88,14 +103,19 @@ public:
     Task<Result<>> save_cursor(std::string channel, std::string account, std::string position);
 
     // Runs
-    Result<std::vector<Run>> open_runs() const;            // oldest first
+    Result<std::vector<Run>> open_runs() const;            // those of one session in the order of their questions
     std::optional<Run> find_run(std::string_view id) const;
     Task<Result<>> set_run_state(std::string run_id, RunState state, std::string error = "");
     // One entry of a run's transcript (tool traffic, an injected note).
     Task<Result<Entry>> append(std::string session_key, std::string run_id, agent::Message message, bool visible);
     // The last entry of a run with what must happen with it: the delivery (if any) and the end of the run.
     Task<Result<Entry>> append_answer(std::string session_key, std::string run_id, agent::Message message, std::optional<Delivery> delivery, RunState end);
+    // A note without a run: once for each key of an account, with its delivery. `session_key` "": into no transcript.
+    Task<Result<Said>> say(std::string account, std::string idempotency_key, std::string session_key, agent::Message message,
+                           std::optional<Delivery> delivery);
     Task<Result<bool>> mark_call_begun(std::string run_id, std::string call_id, std::string tool);  // false: it was marked before
+    // Calls that were begun and whose result was never written: {id, tool}.
+    Result<std::vector<BegunCall>> unsettled_calls(const Run& run) const;
     std::optional<std::string> approval_of_call(std::string_view run_id, std::string_view call_id) const;
     Task<Result<>> remember_gate(std::string run_id, std::string call_id, std::string approval_id);
 
@@ -103,13 +123,15 @@ public:
     Task<Result<Delivery>> enqueue(Delivery delivery);
     Result<std::vector<Delivery>> open_deliveries() const;  // in order
     Result<std::vector<Delivery>> deliveries_of(std::string_view subject) const;
+    Result<std::vector<Delivery>> cards_without_outcome() const;   // approval cards that arrived and were never rewritten
     Task<Result<>> set_delivery(std::string id, DeliveryState state, int attempts, std::vector<std::string> refs, std::string error);
 
     // Pairing
     std::vector<std::string> paired(const std::string& channel, const std::string& account) const;
     std::vector<PairingRequest> pairing_requests(const std::string& channel) const;   // not expired
-    // Reuses a pending code of the same sender. rate_limited once kMaxPendingPairings wait.
+    // Reuses a pending code of the same sender, until it expires. rate_limited once kMaxPendingPairings wait.
     Task<Result<PairingRequest>> request_pairing(std::string channel, std::string account, std::string sender_id, std::string display);
+    // Codes are taken in either case. Errors: not_found, expired.
     Task<Result<PairingRequest>> approve_pairing(std::string channel, std::string code, std::string approved_by);
 
     // The durable event log, which bridges read again after a restart. Visible entries log a reference
@@ -140,5 +162,7 @@ private:
 
 // Events older than the newest this many are dropped from the log.
 inline constexpr std::int64_t kKeptEvents = 20'000;
+// No platform says an event again after this long, and no client retries.
+inline constexpr Millis kEventIdLife{30LL * 24 * 60 * 60 * 1000};
 
 }  // namespace pincer::gateway

@@ -1,4 +1,6 @@
 // Store: deliveries, pairing, the event log.
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "channels/access.hpp"
 #include "gateway/store/entry_codec.hpp"
@@ -88,6 +90,19 @@ Result<std::vector<Delivery>> Store::deliveries_of(std::string_view subject) con
     return found;
 }
 
+Result<std::vector<Delivery>> Store::cards_without_outcome() const {
+    std::vector<Delivery> found;
+    PINCER_CHECK(db_.read([&](storage::Connection& c) {
+        return c.query(fmt::format("SELECT {} FROM deliveries AS d WHERE purpose = 'approval' AND state = 'sent' AND refs <> '[]' AND NOT EXISTS "
+                                   "(SELECT 1 FROM deliveries AS o WHERE o.id = 'outcome:' || d.id) ORDER BY ordinal", kDeliveryColumns),
+                       {}, [&](const storage::Row& row) {
+                           found.push_back(delivery_from(row));
+                           return true;
+                       });
+    }));
+    return found;
+}
+
 Task<Result<>> Store::set_delivery(std::string id, DeliveryState state, int attempts, std::vector<std::string> refs, std::string error) {
     const std::int64_t now = to_millis(clock_.wall());
     json::array list;
@@ -130,9 +145,11 @@ Task<Result<PairingRequest>> Store::request_pairing(std::string channel, std::st
 
 Task<Result<PairingRequest>> Store::approve_pairing(std::string channel, std::string code, std::string approved_by) {
     const std::int64_t now = to_millis(clock_.wall());
+    for (char& c : code) c = c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
     std::function<Result<PairingRequest>(storage::Connection&)> work = [=](storage::Connection& c) { return take_code(c, channel, code, approved_by, now); };
     PINCER_CO_TRY(PairingRequest taken, co_await db_.write_returning(std::move(work)));
-    paired_[{taken.channel, taken.account_id}].push_back(taken.sender_id);
+    auto& known = paired_[{taken.channel, taken.account_id}];
+    if (std::find(known.begin(), known.end(), taken.sender_id) == known.end()) known.push_back(taken.sender_id);
     co_return taken;
 }
 

@@ -9,8 +9,11 @@ namespace {
 
 bool is_live(RunState state) { return state == RunState::queued || state == RunState::running || state == RunState::waiting; }
 
-// True when the event was new.
+// True when the event was new. Ids too old to come again make room, a few with each new one.
 Result<bool> insert_event_id(storage::Connection& c, const std::string& channel, const std::string& account, const std::string& id, std::int64_t now) {
+    PINCER_CHECK(c.execute("DELETE FROM inbound_events WHERE (channel, account_id, event_id) IN "
+                           "(SELECT channel, account_id, event_id FROM inbound_events WHERE at < ? ORDER BY at LIMIT 4)",
+                           {now - kEventIdLife.count()}));
     PINCER_TRY(const auto added, c.execute("INSERT INTO inbound_events (channel, account_id, event_id, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                                            {channel, account, id, now}));
     return added > 0;
@@ -29,7 +32,7 @@ Result<Taken> take_arrival(storage::Connection& c, const Arrival& a, const std::
         taken.accepted.duplicate = true;
         return taken;
     }
-    PINCER_CHECK(upsert_session(c, a.session, now));
+    PINCER_CHECK(a.moves_session ? upsert_session(c, a.session, now) : ensure_session(c, a.session, now));
     Entry entry;
     entry.session_key = a.session.key;
     entry.id = entry_id;
@@ -39,10 +42,10 @@ Result<Taken> take_arrival(storage::Connection& c, const Arrival& a, const std::
     entry.message.role = agent::Role::user;
     entry.message.text = a.text;
     PINCER_TRY(taken.accepted.entry, insert_entry(c, std::move(entry), now));
-    PINCER_CHECK(c.execute("INSERT INTO runs (id, session_key, principal, principal_display, source_channel, state, created_at, updated_at) "
+    PINCER_CHECK(c.execute("INSERT INTO runs (id, session_key, principal, principal_display, reply_to, state, created_at, updated_at) "
                            "VALUES (?, ?, ?, ?, ?, 'queued', ?, ?)",
-                           {a.run_id, a.session.key, a.principal, a.principal_display, a.source_channel, now, now}));
-    taken.run = {a.run_id, a.session.key, a.principal, a.principal_display, a.source_channel, RunState::queued, from_millis(now), ""};
+                           {a.run_id, a.session.key, a.principal, a.principal_display, json::write(route_to_json(a.reply_to)), now, now}));
+    taken.run = {a.run_id, a.session.key, a.principal, a.principal_display, a.reply_to, RunState::queued, from_millis(now), ""};
     PINCER_TRY(taken.session, read_session(c, a.session.key));
     return taken;
 }
@@ -103,8 +106,14 @@ Task<Result<>> Store::save_cursor(std::string channel, std::string account, std:
 
 Result<std::vector<Run>> Store::open_runs() const {
     std::vector<Run> runs;
-    for (const auto& [id, run] : live_runs_) runs.push_back(run);
-    std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.created_at < b.created_at; });
+    PINCER_CHECK(db_.read([&](storage::Connection& c) {
+        return c.query(fmt::format("SELECT {} FROM runs AS r WHERE state IN ('queued', 'running', 'waiting') ORDER BY session_key, "
+                                   "(SELECT min(seq) FROM messages AS m WHERE m.run_id = r.id AND m.session_key = r.session_key)", kRunColumns),
+                       {}, [&](const storage::Row& row) {
+                           runs.push_back(run_from(row));
+                           return true;
+                       });
+    }));
     return runs;
 }
 
@@ -174,6 +183,34 @@ Task<Result<Entry>> Store::append_answer(std::string session_key, std::string ru
     return write_entry(std::move(entry), std::move(delivery), end);
 }
 
+Task<Result<Said>> Store::say(std::string account, std::string idempotency_key, std::string session_key, agent::Message message,
+                              std::optional<Delivery> delivery) {
+    struct Done {
+        Said said;
+        std::optional<Session> session;
+    };
+    const std::int64_t now = to_millis(clock_.wall());
+    Entry entry;
+    entry.session_key = std::move(session_key);
+    entry.id = random_.uuid();
+    entry.message = std::move(message);
+    std::function<Result<Done>(storage::Connection&)> work = [=](storage::Connection& c) -> Result<Done> {
+        Done done;
+        PINCER_TRY(const bool fresh, insert_event_id(c, "send", account, idempotency_key, now));
+        done.said.duplicate = !fresh;
+        if (!fresh) return done;
+        if (delivery) PINCER_CHECK(insert_delivery(c, *delivery, now));
+        if (entry.session_key.empty()) return done;
+        PINCER_TRY(done.said.entry, insert_entry(c, entry, now));
+        PINCER_TRY(done.session, read_session(c, entry.session_key));
+        return done;
+    };
+    PINCER_CO_TRY(Done done, co_await db_.write_returning(std::move(work)));
+    if (done.session) remember(*done.session);
+    if (done.said.entry) note_event(done.said.entry->event_id);
+    co_return std::move(done.said);
+}
+
 Task<Result<bool>> Store::mark_call_begun(std::string run_id, std::string call_id, std::string tool) {
     const std::int64_t now = to_millis(clock_.wall());
     std::function<Result<bool>(storage::Connection&)> work = [=](storage::Connection& c) -> Result<bool> {
@@ -182,6 +219,19 @@ Task<Result<bool>> Store::mark_call_begun(std::string run_id, std::string call_i
         return added > 0;
     };
     co_return co_await db_.write_returning(std::move(work));
+}
+
+Result<std::vector<BegunCall>> Store::unsettled_calls(const Run& run) const {
+    PINCER_TRY(const std::vector<Entry> entries, entries_of(run));
+    std::vector<BegunCall> calls;
+    PINCER_CHECK(db_.read([&](storage::Connection& c) {
+        return c.query("SELECT call_id, tool FROM begun_calls WHERE run_id = ? ORDER BY at, call_id", {run.id}, [&](const storage::Row& row) {
+            const auto answers_it = [&](const Entry& entry) { return entry.message.tool_call_id == row.view(0); };
+            if (std::none_of(entries.begin(), entries.end(), answers_it)) calls.push_back({row.text(0), row.text(1)});
+            return true;
+        });
+    }));
+    return calls;
 }
 
 std::optional<std::string> Store::approval_of_call(std::string_view run_id, std::string_view call_id) const {

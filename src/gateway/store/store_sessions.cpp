@@ -3,30 +3,12 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "gateway/store/conversation.hpp"
 #include "gateway/store/entry_codec.hpp"
 #include "gateway/store/store.hpp"
 
 namespace pincer::gateway {
 namespace {
-
-constexpr std::string_view kSessionColumns =
-    "key, session_id, agent_id, kind, channel, account_id, recipient, thread_id, display_name, title, preview, created_at, updated_at, last_seq";
-
-Session session_from(const storage::Row& row) {
-    Session s;
-    s.key = row.text(0);
-    s.session_id = row.text(1);
-    s.agent_id = row.text(2);
-    s.kind = row.view(3) == "group" ? SessionKind::group : SessionKind::direct;
-    s.route = {row.text(4), row.text(5), row.text(6), row.text(7)};
-    s.display_name = row.text(8);
-    s.title = row.text(9);
-    s.preview = row.text(10);
-    s.created_at = from_millis(row.integer(11));
-    s.updated_at = from_millis(row.integer(12));
-    s.last_seq = row.integer(13);
-    return s;
-}
 
 bool matches(const Session& session, const SessionFilter& filter, const std::string& needle) {
     if (!filter.channel.empty() && session.route.channel != filter.channel) return false;
@@ -100,22 +82,17 @@ const Session* Store::find(std::string_view key) const {
     return at == sessions_.end() ? nullptr : &at->second;
 }
 
-Task<Result<>> Store::touch(Session session) {
-    const std::int64_t now = to_millis(clock_.wall());
-    if (session.session_id.empty()) session.session_id = random_.uuid();
-    const auto work = [session, now](storage::Connection& c) -> Result<Session> {
-        PINCER_CHECK(upsert_session(c, session, now));
-        return read_session(c, session.key);
-    };
-    std::function<Result<Session>(storage::Connection&)> erased = work;
-    PINCER_CO_TRY(Session stored, co_await db_.write_returning(std::move(erased)));
-    remember(stored);
-    co_return Result<>{};
-}
-
 Task<Result<bool>> Store::remove_session(std::string key) {
     std::function<Result<bool>(storage::Connection&)> work = [key](storage::Connection& c) -> Result<bool> {
-        PINCER_CHECK(c.execute("DELETE FROM messages WHERE session_key = ?", {key}));
+        bool busy = false;
+        PINCER_CHECK(c.query("SELECT 1 FROM runs WHERE session_key = ? AND state IN ('queued', 'running', 'waiting')", {key},
+                             [&](const storage::Row&) { return !(busy = true); }));
+        if (busy) return PINCER_FAIL(conflict, "the session has a run at work; abort it first");
+        for (const char* sql : {"DELETE FROM begun_calls WHERE run_id IN (SELECT id FROM runs WHERE session_key = ?)",
+                                "DELETE FROM gated_calls WHERE run_id IN (SELECT id FROM runs WHERE session_key = ?)",
+                                "DELETE FROM runs WHERE session_key = ?", "DELETE FROM messages WHERE session_key = ?"}) {
+            PINCER_CHECK(c.execute(sql, {key}));
+        }
         PINCER_TRY(const auto removed, c.execute("DELETE FROM sessions WHERE key = ?", {key}));
         return removed > 0;
     };
@@ -154,18 +131,26 @@ Result<std::optional<Entry>> Store::message(std::string_view session_key, std::s
     return found;
 }
 
+Result<std::vector<Entry>> Store::entries_of(const Run& run) const {
+    std::vector<Entry> entries;
+    PINCER_CHECK(db_.read([&](storage::Connection& c) {
+        return c.query("SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE run_id = ? AND session_key = ? ORDER BY seq",
+                       {run.id, run.session_key}, [&](const storage::Row& row) {
+                           entries.push_back(entry_from(row));
+                           return true;
+                       });
+    }));
+    return entries;
+}
+
+// A run's own entries are read by its id: however much was said while it waited, its question is still there.
 Result<std::vector<agent::Message>> Store::conversation_for(const Run& run, std::size_t limit) const {
-    PINCER_TRY(std::vector<Entry> entries, tail(run.session_key, limit, false));
-    std::vector<agent::Message> others, own;
-    for (Entry& entry : entries) {
-        if (entry.run_id == run.id) own.push_back(std::move(entry.message));
-        else if (!live_runs_.contains(entry.run_id)) others.push_back(std::move(entry.message));
-    }
-    // A tail may begin in the middle of a turn; a model refuses a tool result without its call.
-    const auto begins_turn = [](const agent::Message& m) { return m.role == agent::Role::user; };
-    others.erase(others.begin(), std::find_if(others.begin(), others.end(), begins_turn));
-    others.insert(others.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
-    return others;
+    PINCER_TRY(std::vector<Entry> others, tail(run.session_key, limit, false));
+    std::erase_if(others, [&](const Entry& entry) { return entry.run_id == run.id || live_runs_.contains(entry.run_id); });
+    std::vector<agent::Message> messages = whole_turns(std::move(others));
+    PINCER_TRY(std::vector<Entry> own, entries_of(run));
+    for (Entry& entry : own) messages.push_back(std::move(entry.message));
+    return messages;
 }
 
 }  // namespace pincer::gateway

@@ -87,7 +87,7 @@ void Writer::verdict(Answer& out) const {
     if (!deploy) return;
     std::vector<std::string> evidence = deploy->evidence;
     const bool explains = std::ranges::any_of(look_.causes, [&](const Cause& c) { return c.trigger && c.trigger->change == deploy->id; });
-    say(out.verdict, fmt::format("The last deploy was {}, {} ({}){}.", deploy->object.str(), deploy->summary, ago(deploy->at, look_.as_of),
+    say(out.verdict, fmt::format("The last deploy: {}, {} ({}){}.", deploy->object.str(), deploy->summary, ago(deploy->at, look_.as_of),
                                  explains                ? "; it is what broke"
                                  : look_.causes.empty() ? "; nothing has been found wrong since"
                                                          : "; no fault found so far comes from it"),
@@ -116,7 +116,8 @@ std::string Writer::origin_of(const Change& rollout, std::vector<std::string>& e
 std::string Writer::story_of(const Change& change) const {
     std::string text = fmt::format("{} {}: {}", moment(change.at, look_.as_of), change.object.str(), change.summary);
     if (change.kind == ChangeKind::commit || change.kind == ChangeKind::pull_request || change.kind == ChangeKind::workflow_run) {
-        text = fmt::format("{} {} {}", moment(change.at, look_.as_of), change.summary, in_quotes(change.title, kTitleBytes));
+        text = fmt::format("{} {}", moment(change.at, look_.as_of), change.summary);
+        if (!change.title.empty()) text += " " + in_quotes(change.title, kTitleBytes);
         if (!change.actor.empty()) text += " by " + quote_line(change.actor, kNameBytes);
     } else if (change.kind == ChangeKind::event) {
         text += " " + in_quotes(change.title, kTitleBytes);
@@ -164,8 +165,8 @@ void Writer::causes(Answer& out) const {
         if (!trigger) continue;
         std::vector<std::string> evidence = trigger->evidence;
         if (!cause.evidence.empty()) evidence.push_back(cause.evidence.back());
-        const std::string_view certainty = cause.trigger->confidence == Confidence::fact ? "It was triggered by" : "It may have been triggered by";
-        say(out.broken, fmt::format("{} {} at {}: {}.", certainty, trigger->summary, moment(trigger->at, look_.as_of), cause.trigger->why), std::move(evidence));
+        const std::string_view certainty = cause.trigger->confidence == Confidence::fact ? "It was triggered by this change" : "It may have been triggered by this change";
+        say(out.broken, fmt::format("{}: {}, at {} ({}).", certainty, trigger->summary, moment(trigger->at, look_.as_of), cause.trigger->why), std::move(evidence));
     }
 }
 

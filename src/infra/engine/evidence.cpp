@@ -1,7 +1,5 @@
 #include "infra/engine/evidence.hpp"
 
-#include <algorithm>
-
 #include "crypto/hash.hpp"
 
 namespace pincer::infra {
@@ -15,6 +13,7 @@ std::string EvidenceBook::add(Item item, std::string_view bytes) {
         const Evidence* there = find(id);
         if (there && there->digest == digest && there->source == item.source && there->provider == item.provider) return id;
         if (there) continue;
+        by_id_.emplace(id, items_.size());
         items_.push_back({id, std::move(item.provider), std::move(item.source), item.read_at, std::move(item.object), digest,
                           std::move(item.facts)});
         return id;
@@ -23,8 +22,8 @@ std::string EvidenceBook::add(Item item, std::string_view bytes) {
 }
 
 const Evidence* EvidenceBook::find(std::string_view id) const {
-    const auto at = std::ranges::find(items_, id, &Evidence::id);
-    return at == items_.end() ? nullptr : &*at;
+    const auto at = by_id_.find(std::string(id));
+    return at == by_id_.end() ? nullptr : &items_[at->second];
 }
 
 json::object to_json(const Evidence& item) {

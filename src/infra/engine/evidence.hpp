@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -44,6 +45,7 @@ public:
 
 private:
     std::vector<Evidence> items_;
+    std::unordered_map<std::string, std::size_t> by_id_;
 };
 
 json::object to_json(const Evidence& item);

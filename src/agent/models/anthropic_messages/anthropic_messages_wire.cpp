@@ -132,7 +132,7 @@ StopReason stop_of(std::string_view reason, bool has_calls) {
 json::object request_body(const ModelConfig& config, const ModelRequest& request, const WireNames& names) {
     json::object body;
     body["model"] = config.model;
-    body["max_tokens"] = request.max_output_tokens;
+    body["max_tokens"] = output_limit(config, request);
     body["stream"] = true;
     if (!trim(request.system).empty()) {
         json::object system = text_block(request.system);
@@ -179,10 +179,10 @@ void Reader::take_usage(const json::object& usage) {
     // Tokens read from or written to the cache are input too.
     std::int64_t input = 0;
     for (const auto key : {"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"}) {
-        input += std::clamp<std::int64_t>(json::int_at(usage, key).value_or(0), 0, 1'000'000'000);
+        input += token_count(usage, key, 0);
     }
     if (input > 0) usage_.input_tokens = input;
-    usage_.output_tokens = json::int_at(usage, "output_tokens").value_or(usage_.output_tokens);
+    usage_.output_tokens = token_count(usage, "output_tokens", usage_.output_tokens);
 }
 
 Result<std::string> Reader::take(std::string_view event, std::string_view data) {

@@ -85,7 +85,7 @@ json::object request_body(const ModelConfig& config, const ModelRequest& request
     json::object stream_options;
     stream_options["include_usage"] = true;
     body["stream_options"] = std::move(stream_options);
-    body[limit_key(config)] = request.max_output_tokens;
+    body[limit_key(config)] = output_limit(config, request);
     if (!request.tools.empty()) {
         json::array tools;
         for (const ToolSpec& tool : request.tools) tools.push_back(tool_body(tool, names));
@@ -126,8 +126,8 @@ Result<std::string> Reader::take(std::string_view, std::string_view data) {
         return Failure(provider_error(config_, status >= 400 && status < 600 ? status : 0, type, json::string_or(*o, "message")));
     }
     if (const json::object* usage = json::object_at(*chunk, "usage")) {
-        usage_.input_tokens = json::int_at(*usage, "prompt_tokens").value_or(usage_.input_tokens);
-        usage_.output_tokens = json::int_at(*usage, "completion_tokens").value_or(usage_.output_tokens);
+        usage_.input_tokens = token_count(*usage, "prompt_tokens", usage_.input_tokens);
+        usage_.output_tokens = token_count(*usage, "completion_tokens", usage_.output_tokens);
     }
     const json::array* choices = json::array_at(*chunk, "choices");
     if (!choices || choices->empty()) return std::string();  // the last chunk carries usage alone
