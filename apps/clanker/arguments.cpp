@@ -44,7 +44,7 @@ void add_ask(CLI::App& app, Arguments& a) {
     ask->add_option("--plan-file", a.plan_file, "what --maker printed; - is stdin");
     ask->add_option("--grant-file", a.grant_file, "a signed approval; without it the terminal asks you");
     ask->add_flag("--destroyer", a.destroyer, "allow a destructive plan");
-    add_duration(*ask, "--settle", a.settle, "how long to watch whether things recover (default 60s)");
+    add_duration(*ask, "--settle", a.settle, "how long to watch whether things recover (default 45s)");
     add_reading(*ask, a);
     choose(ask, a, Command::ask);
 }
@@ -86,7 +86,7 @@ void add_all(CLI::App& app, Arguments& a) {
     auto* mcp = app.add_subcommand("mcp", "serve these answers and plans as MCP tools");
     mcp->add_option("--transport", a.transport, "stdio or http")->check(CLI::IsMember({"stdio", "http", "streamable-http"}));
     mcp->add_option("--listen", a.listen, "address of http (default 127.0.0.1:39393)");
-    add_duration(*mcp, "--settle", a.settle, "how long an apply watches whether things recover (default 60s)");
+    add_duration(*mcp, "--settle", a.settle, "how long an apply watches whether things recover (default 45s)");
     add_reading(*mcp, a);
     choose(mcp, a, Command::mcp);
     auto* audit = app.add_subcommand("audit", "the record of what was asked and done");

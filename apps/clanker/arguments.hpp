@@ -30,7 +30,7 @@ struct Arguments {
     std::string format = "plan";  // or plan-v1
     std::string plan_file;
     std::string grant_file;
-    Millis settle{60'000};
+    Millis settle{45'000};  // less than the minute after which MCP clients give a call up
     // health, changes
     bool after_deploy = false;
     Millis since{60 * 60 * 1000};

@@ -9,7 +9,7 @@ using mcp::Tool;
 using mcp::ToolCall;
 using mcp::ToolResult;
 
-json::object text_property(std::string_view description, std::size_t max_length) {
+json::object text_property(std::string_view description, std::int64_t max_length) {
     return {{"type", "string"}, {"description", description}, {"minLength", 1}, {"maxLength", max_length}};
 }
 
@@ -52,8 +52,10 @@ public:
 
     Task<Result<ToolResult>> ask(ToolCall call) {
         const infra::Asked asked = co_await engine_.ask(json::string_or(call.arguments, "question"), requester_of(call));
-        json::object out{{"text", infra::to_text(asked.answer)}, {"answer", infra::to_json(asked.answer)}, {"health", infra::to_json(asked.look)}};
-        co_return ToolResult::of(std::move(out), infra::to_text(asked.answer));
+        std::string text = infra::to_text(asked.answer);
+        json::object out = asked.to_json();
+        out["text"] = text;
+        co_return ToolResult::of(std::move(out), std::move(text));
     }
 
     Task<Result<ToolResult>> health(ToolCall call) {
@@ -132,7 +134,8 @@ Result<> add_tools(mcp::Server& server, Program& program) {
                     .description = "Answer a question about live infrastructure: what changed, what is broken and why, logs, inventory. "
                                    "Every sentence cites evidence; what could not be read is listed. Read-only.",
                     .input_schema = schema_of({{"question", text_property("the question, in plain words", kMostText)}}, {"question"}),
-                    .output_schema = result_schema({{"text", "string"}, {"answer", "object"}, {"health", "object"}}), .annotations = reads()},
+                    .output_schema = result_schema({{"text", "string"}, {"answer", "object"}, {"verdict", "string"}, {"causes", "array"}, {"changes", "array"},
+                                                    {"coverage", "object"}, {"evidence", "array"}, {"as_of", "string"}}), .annotations = reads()},
                    [tools](ToolCall call) { return tools->ask(std::move(call)); }});
     json::object after_deploy{{"type", "boolean"}, {"description", "include the last deploy whatever its age"}};
     all.push_back({{.name = "clanker_health", .title = "Health",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace pincer::json {
@@ -120,6 +121,7 @@ std::optional<std::int64_t> int_at(const object& o, std::string_view key) {
     const value* v = find(o, key);
     if (!v) return std::nullopt;
     if (const auto* i = v->if_int64()) return *i;
+    if (const auto* u = v->if_uint64(); u && *u <= std::uint64_t(std::numeric_limits<std::int64_t>::max())) return std::int64_t(*u);
     if (const auto* d = v->if_double(); d && std::nearbyint(*d) == *d && std::abs(*d) < 9007199254740992.0) return std::int64_t(*d);
     return std::nullopt;
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace pincer::json {
 namespace {
 
@@ -37,6 +39,12 @@ TEST(Json, a_field_of_another_type_reads_as_absent) {
     EXPECT_EQ(int_at(*o, "whole"), 3);
     EXPECT_FALSE(int_at(*o, "f"));
     EXPECT_EQ(require_string(*o, "gone").error().message(), "\"gone\" must be a string");
+}
+
+TEST(Json, an_unsigned_number_made_in_code_reads_as_an_integer) {
+    const object o{{"size", std::size_t{7}}, {"huge", std::numeric_limits<std::uint64_t>::max()}};
+    EXPECT_EQ(int_at(o, "size"), 7);
+    EXPECT_FALSE(int_at(o, "huge"));
 }
 
 }  // namespace

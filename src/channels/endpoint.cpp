@@ -22,12 +22,7 @@ bool never_left(const Error& error) {
         case ErrorCode::refused:
         case ErrorCode::invalid_argument:
         case ErrorCode::cancelled: return true;
-        case ErrorCode::timed_out:
-            for (const std::string_view step :
-                 {"connecting", "looking up", "the TLS handshake", "waiting for a free connection"}) {
-                if (error.message().starts_with(step)) return true;
-            }
-            return false;
+        case ErrorCode::timed_out: return error.reason() == "CONNECT_TIMEOUT";
         default: return false;
     }
 }

@@ -61,9 +61,10 @@ TEST(Endpoint, a_request_that_may_have_left_has_an_unknown_outcome) {
     const auto after = [&](ErrorCode code, std::string message, Effect effect, std::string reason = "") {
         return transport_error(Error(code, std::move(message)).with_reason(std::move(reason)), effect, token).code();
     };
-    EXPECT_EQ(after(ErrorCode::timed_out, "waiting for the answer of h timed out", Effect::delivers),
-              ErrorCode::outcome_unknown);
-    EXPECT_EQ(after(ErrorCode::timed_out, "connecting to h timed out", Effect::delivers), ErrorCode::timed_out);
+    for (const auto* reason : {"ANSWER_TIMEOUT", "READ_TIMEOUT", ""}) {
+        EXPECT_EQ(after(ErrorCode::timed_out, "timed out", Effect::delivers, reason), ErrorCode::outcome_unknown) << reason;
+    }
+    EXPECT_EQ(after(ErrorCode::timed_out, "timed out", Effect::delivers, "CONNECT_TIMEOUT"), ErrorCode::timed_out);
     EXPECT_EQ(after(ErrorCode::io, "reset", Effect::delivers), ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::protocol, "not http", Effect::delivers), ErrorCode::outcome_unknown);
     EXPECT_EQ(after(ErrorCode::unavailable, "could not connect", Effect::delivers), ErrorCode::unavailable);

@@ -5,6 +5,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <boost/asio/ssl/error.hpp>
+
 #include <algorithm>
 
 #include "io/detail/resolver.hpp"
@@ -15,6 +17,8 @@ namespace pincer::io::detail {
 namespace {
 
 using Addresses = std::vector<asio::ip::address>;
+
+constexpr std::string_view kTimeout = "CONNECT_TIMEOUT";
 
 Failure unavailable(std::string message, std::string reason) {
     return Failure(Error(ErrorCode::unavailable, std::move(message)).with_reason(std::move(reason)));
@@ -70,7 +74,7 @@ Task<Result<NetStream>> connect_any(Executor executor, Url url, Addresses addres
         if (deadline.passed()) break;
         failures += fmt::format("{}{}: {}", failures.empty() ? "" : "; ", addresses[i].to_string(), stream.error().message());
     }
-    if (deadline.passed()) co_return timed_out_failure(fmt::format("connecting to {}", url.host), allowed);
+    if (deadline.passed()) co_return timed_out_failure(fmt::format("connecting to {}", url.host), allowed, kTimeout);
     co_return unavailable(fmt::format("connecting to {} port {} failed ({})", url.host, url.port, failures), "CONNECT_FAILED");
 }
 
@@ -89,14 +93,18 @@ bool expect_name(SSL* tls, const std::string& name) {
            SSL_set_tlsext_host_name(tls, name.c_str()) == 1;
 }
 
-Failure handshake_failure(SSL* tls, const std::string& host, const ErrorCodeAsio& ec) {
+Failure handshake_failure(SSL* tls, const std::string& host, const std::string& name, const ErrorCodeAsio& ec) {
     const long verified = SSL_get_verify_result(tls);
     ERR_clear_error();
-    if (verified != X509_V_OK) {
-        return unavailable(fmt::format("TLS with {}: the certificate does not verify: {}", host, X509_verify_cert_error_string(verified)),
+    // Without verification the result is still there, and says nothing about why the handshake failed.
+    if (verified != X509_V_OK && SSL_get_verify_mode(tls) != SSL_VERIFY_NONE) {
+        const std::string peer = name == host ? host : fmt::format("{} as {}", host, name);
+        return unavailable(fmt::format("TLS with {}: the certificate does not verify: {}", peer, X509_verify_cert_error_string(verified)),
                            "TLS_NOT_VERIFIED");
     }
-    return unavailable(fmt::format("TLS with {} failed: {}", host, ec.message()), "TLS_FAILED");
+    const bool ended = ec == asio::error::eof || ec == asio::ssl::error::stream_truncated || ec == asio::error::connection_reset;
+    const std::string why = ended ? "it closed the connection during the handshake" : ec.message();
+    return unavailable(fmt::format("TLS with {} failed: {}", host, why), "TLS_FAILED");
 }
 
 Task<Result<NetStream>> start_tls(NetStream plain, std::string host, std::shared_ptr<TlsContext> context, Deadline deadline) {
@@ -111,9 +119,9 @@ Task<Result<NetStream>> start_tls(NetStream plain, std::string host, std::shared
     Watchdog watchdog(stream.get_executor());
     watchdog.arm(stream, deadline.at());
     auto [ec] = co_await handshaking.async_handshake(asio::ssl::stream_base::client, kAwait);
-    if (watchdog.fired()) co_return timed_out_failure(fmt::format("the TLS handshake with {}", host), allowed);
+    if (watchdog.fired()) co_return timed_out_failure(fmt::format("the TLS handshake with {}", host), allowed, kTimeout);
     if (ec == asio::error::operation_aborted) co_return cancelled_failure();
-    if (ec) co_return handshake_failure(native, host, ec);
+    if (ec) co_return handshake_failure(native, host, name, ec);
     co_return stream;
 }
 

@@ -56,13 +56,16 @@ Task<Result<>> read_more(detail::ClientConnection& connection, HttpParser& parse
     connection.watchdog.arm(connection.stream, deadline.at());
     const Result<std::size_t> n = co_await connection.stream.read(connection.buffer, kReadBytes);
     if (!n && connection.watchdog.fired()) {
-        co_return detail::timed_out_failure(fmt::format("waiting for the answer of {}", host), allowed);
+        if (parser.head_done()) co_return detail::timed_out_failure(fmt::format("reading the answer of {}", host), allowed, "READ_TIMEOUT");
+        co_return detail::timed_out_failure(fmt::format("waiting for the answer of {}", host), allowed, "ANSWER_TIMEOUT");
     }
     if (!n && n.error().code() == ErrorCode::cancelled) co_return Failure(n.error());
     if (!n || *n == 0) {
-        if (parser.ends_with_connection() && n) co_return parser.feed_end();
-        co_return Failure(Error(ErrorCode::unavailable, fmt::format("{} closed the connection before its answer was complete", host))
-                              .with_reason("NO_ANSWER"));
+        if (n && parser.ends_with_connection()) co_return parser.feed_end();
+        if (!n && n.error().reason() == "TLS_FAILED") co_return Failure(Error(n.error()).context(host));
+        std::string message = fmt::format("{} closed the connection before its answer was complete", host);
+        if (!n && connection.stream.is_tls()) message += fmt::format(" ({})", n.error().message());
+        co_return Failure(Error(ErrorCode::unavailable, std::move(message)).with_reason("NO_ANSWER"));
     }
     PINCER_CO_TRY(const std::size_t taken, parser.feed(connection.buffer.data()));
     connection.buffer.consume(taken);
@@ -77,7 +80,7 @@ Task<Result<>> write_request(detail::ClientConnection& connection, const HttpReq
     connection.watchdog.arm(connection.stream, deadline.at());
     const Result<> written = co_await connection.stream.write(head, request.body);
     if (!written && connection.watchdog.fired()) {
-        co_return detail::timed_out_failure(fmt::format("sending the request to {}", request.url.host), allowed);
+        co_return detail::timed_out_failure(fmt::format("sending the request to {}", request.url.host), allowed, "ANSWER_TIMEOUT");
     }
     co_return written;
 }
@@ -139,6 +142,14 @@ private:
     bool settled_ = false;
 };
 
+// What could not connect did not leave; but the second attempt comes after one that did.
+Failure lease_failure(Error error, Reuse reuse) {
+    if (reuse == Reuse::allowed) return Failure(std::move(error));
+    if (error.code() == ErrorCode::timed_out) return Failure(std::move(error).with_reason("ANSWER_TIMEOUT"));
+    if (error.code() == ErrorCode::unavailable) return Failure(std::move(error).with_reason("NO_ANSWER"));
+    return Failure(std::move(error));
+}
+
 class Client final : public HttpClient {
 public:
     Client(Runtime& runtime, HttpClientOptions options) : pool_(std::make_shared<HttpPool>(runtime, std::move(options))) {}
@@ -174,12 +185,16 @@ private:
 
 Task<Result<Answer>> Client::start(HttpRequest request, std::uint64_t max_body, Deadline deadline) {
     PINCER_CO_CHECK(check_request(request));
+    if (deadline.passed()) {
+        co_return detail::timed_out_failure(fmt::format("connecting to {}", request.url.host), Millis(0), "CONNECT_TIMEOUT");
+    }
     const auto pool = pool_;
     Reuse reuse = Reuse::allowed;
     for (;;) {
-        PINCER_CO_TRY(Lease lease, co_await pool->lease(request.url, reuse, deadline));
-        const bool used_before = lease.was_used_before();
-        Answer answer{std::move(lease), parser_for(request, max_body), request.url.host};
+        Result<Lease> lease = co_await pool->lease(request.url, reuse, deadline);
+        if (!lease) co_return lease_failure(std::move(lease).error(), reuse);
+        const bool used_before = lease->was_used_before();
+        Answer answer{std::move(*lease), parser_for(request, max_body), request.url.host};
         const Result<> exchanged = co_await exchange_heads(answer, request, max_body, pool->options().user_agent, deadline);
         if (exchanged) co_return answer;
         // The peer may close a kept connection at any time, also as we write on it.

@@ -33,7 +33,7 @@ public:
     virtual ~HttpStream() = default;
     virtual int status() const = 0;
     virtual const Headers& headers() const = 0;
-    // Next piece; empty at the end of the body. Errors: timed_out, io, protocol.
+    // Next piece; empty at the end of the body. Errors: timed_out (READ_TIMEOUT; the next call goes on), unavailable, protocol.
     virtual Task<Result<std::string>> read_some(Deadline deadline) = 0;
 };
 
@@ -50,11 +50,14 @@ struct HttpClientOptions {
 class HttpClient {
 public:
     virtual ~HttpClient() = default;
-    // Errors: timed_out ("connecting to H timed out after ..." or "waiting for the answer of H ..."), unavailable (could
-    // not connect, name not found, TLS not verified: the message says which), refused (egress), too_large, protocol.
+    // Errors: timed_out, unavailable (could not connect, name not found, TLS not verified: the message says which),
+    // refused (egress), too_large, protocol.
     // A status of 4xx or 5xx is an answer, not an error. An idempotent request on a kept-alive connection that turns
     // out closed is sent once more on a new one; any other is not. Reasons of `unavailable`: NAME_NOT_FOUND,
-    // CONNECT_FAILED, TLS_FAILED, TLS_NOT_VERIFIED (nothing was sent); NO_ANSWER (it was, and may have had its effect).
+    // CONNECT_FAILED, TLS_FAILED, TLS_NOT_VERIFIED (it had no effect); NO_ANSWER (it was sent, and may have had its effect).
+    // Reasons of `timed_out`: CONNECT_TIMEOUT (looking up the name, waiting for a free connection, connecting, the TLS
+    // handshake: nothing was sent), ANSWER_TIMEOUT (no whole head of an answer came; the request may have had its effect),
+    // READ_TIMEOUT (in the middle of the body).
     virtual Task<Result<HttpResponse>> send(HttpRequest request, Deadline deadline) = 0;
     // The same up to the head of the answer; its body has no limit, since it is never held whole.
     virtual Task<Result<std::unique_ptr<HttpStream>>> open(HttpRequest request, Deadline headers_by) = 0;

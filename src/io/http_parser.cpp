@@ -106,6 +106,8 @@ private:
         if (encodings.size() > 1 || (encodings.size() == 1 && !iequals(encodings[0], "chunked"))) {
             return refuse("a Transfer-Encoding other than chunked", ec);
         }
+        // Beast takes the same length twice; whoever stands before us may join the two, or take either.
+        if (is_request && head.headers.get_all("content-length").size() > 1) return refuse("two Content-Length fields", ec);
         if (!encodings.empty() && head.is_http10) return refuse("Transfer-Encoding in HTTP/1.0", ec);
         if (!encodings.empty() && head.headers.has("content-length")) return refuse("two lengths", ec);
         if (!is_request && !encodings.empty() && is_no_body_status(head.status)) return refuse("a body where none may be", ec);

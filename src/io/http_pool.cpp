@@ -93,7 +93,7 @@ Task<Result<Lease>> HttpPool::lease(Url url, Reuse reuse, Deadline deadline) {
         if (origin.places < options_.connections_per_origin) break;
         const Result<> waited = co_await wait_for_place(key, deadline);
         if (!waited && waited.error().code() == ErrorCode::timed_out) {
-            co_return timed_out_failure(fmt::format("waiting for a free connection to {}", url.host), allowed);
+            co_return timed_out_failure(fmt::format("waiting for a free connection to {}", url.host), allowed, "CONNECT_TIMEOUT");
         }
         if (!waited) co_return Failure(waited.error());
     }

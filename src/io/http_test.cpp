@@ -151,8 +151,66 @@ TEST(Http, a_silent_server_times_out_by_name) {
     const auto response = f.runtime.run_until_done(f.client->send(f.request("GET", "/"), Deadline::after(Millis(30))));
     ASSERT_FALSE(response);
     EXPECT_EQ(response.error().code(), ErrorCode::timed_out);
+    EXPECT_EQ(response.error().reason(), "ANSWER_TIMEOUT");
     EXPECT_NE(response.error().message().find("waiting for the answer of 127.0.0.1 timed out after"), std::string::npos)
         << response.error().message();
+}
+
+TEST(Http, what_timed_out_before_anything_was_sent_says_so) {
+    int asked = 0;
+    const auto handler = [&](std::shared_ptr<Exchange>) -> Task<> {
+        ++asked;
+        (void)co_await sleep_for(Millis(60'000));
+    };
+    Fixture f(handler);
+    HttpClientOptions options;
+    options.egress = EgressPolicy::named("127.0.0.1");
+    options.connections_per_origin = 1;
+    const auto client = make_http_client(f.runtime, std::move(options));
+    const auto late = f.runtime.run_until_done(client->send(f.request("GET", "/"), Deadline::after(Millis(0))));
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().reason(), "CONNECT_TIMEOUT");
+    EXPECT_EQ(asked, 0);
+
+    Result<HttpResponse> waiting;
+    const auto hold = [&]() -> Task<> { (void)co_await client->send(f.request("GET", "/"), Deadline::after(kPatience)); };
+    const auto main = [&]() -> Task<> {
+        TaskGroup group(f.runtime);
+        group.spawn(hold());
+        while (asked == 0) (void)co_await sleep_for(Millis(1));
+        waiting = co_await client->send(f.request("GET", "/"), Deadline::after(Millis(5)));
+        co_await group.stop();
+    };
+    f.runtime.run_until_done(main());
+    ASSERT_FALSE(waiting);
+    EXPECT_EQ(waiting.error().code(), ErrorCode::timed_out);
+    EXPECT_EQ(waiting.error().reason(), "CONNECT_TIMEOUT");
+    EXPECT_TRUE(waiting.error().message().starts_with("waiting for a free connection to 127.0.0.1")) << waiting.error().message();
+    EXPECT_EQ(asked, 1);
+}
+
+TEST(Http, a_body_that_stops_times_out_as_a_read_and_can_go_on) {
+    std::unique_ptr<Event> more;
+    const auto handler = [&](std::shared_ptr<Exchange> exchange) -> Task<> {
+        auto body = co_await exchange->start_body(200, {});
+        (void)co_await (*body)->write("one ");
+        (void)co_await more->wait(Deadline::after(kPatience));
+        (void)co_await (*body)->write("two");
+    };
+    Fixture f(handler);
+    more = std::make_unique<Event>(f.runtime);
+    const auto main = [&]() -> Task<> {
+        const auto stream = co_await f.client->open(f.request("GET", "/"), Deadline::after(kPatience));
+        EXPECT_EQ(co_await (*stream)->read_some(Deadline::after(kPatience)), "one ");
+        const auto nothing = co_await (*stream)->read_some(Deadline::after(Millis(5)));
+        EXPECT_FALSE(nothing);
+        EXPECT_EQ(nothing.error().reason(), "READ_TIMEOUT");
+        EXPECT_TRUE(nothing.error().message().starts_with("reading the answer of 127.0.0.1")) << nothing.error().message();
+        more->set();
+        EXPECT_EQ(co_await (*stream)->read_some(Deadline::after(kPatience)), "two");
+        EXPECT_EQ(co_await (*stream)->read_some(Deadline::after(kPatience)), "");
+    };
+    f.runtime.run_until_done(main());
 }
 
 TEST(Http, nobody_listening_is_unavailable_and_says_so) {
@@ -289,6 +347,7 @@ TEST(HttpServer, requests_that_two_servers_could_read_differently_are_refused) {
              Case{"both lengths, other order",
                   "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "400"},
              Case{"two lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", "400"},
+             Case{"the same length twice", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "400"},
              Case{"signed length", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\nabc", "400"},
              Case{"unknown encoding", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "400"},
              Case{"encoding list", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "400"},

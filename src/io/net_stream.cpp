@@ -1,5 +1,8 @@
 #include "io/detail/net_stream.hpp"
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
 
@@ -14,7 +17,27 @@ namespace pincer::io::detail {
 namespace {
 constexpr std::size_t kFirstBlock = 4 << 10;
 constexpr std::size_t kKeptBlock = 64 << 10;
+
+// In TLS 1.3 a client may speak before the server has judged its certificate; the verdict is an alert in place of the
+// first answer (RFC 8446 §6.2). The server has then read nothing of what was said.
+bool refuses_client(const ErrorCodeAsio& ec) {
+    constexpr int kAlerts = 1000;  // where OpenSSL's reasons for alerts start
+    constexpr int kRefusals[] = {SSL_AD_BAD_CERTIFICATE,     SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED,
+                                 SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN,     SSL_AD_UNKNOWN_CA,
+                                 SSL_AD_ACCESS_DENIED,       SSL_AD_CERTIFICATE_REQUIRED};
+    const int reason = ERR_GET_REASON(static_cast<unsigned long>(ec.value()));
+    return std::ranges::any_of(kRefusals, [&](int alert) { return reason == kAlerts + alert; });
+}
 }  // namespace
+
+Error stream_error(const ErrorCodeAsio& ec, std::string_view doing, ErrorCode otherwise) {
+    if (ec == asio::ssl::error::stream_truncated) {
+        return Error(ErrorCode::unavailable, fmt::format("{}: the other side closed the connection without ending TLS", doing));
+    }
+    if (ec.category() != asio::error::get_ssl_category()) return error_from(ec, doing, otherwise);
+    Error error(ErrorCode::unavailable, fmt::format("{}: TLS failed: {}", doing, ec.message()));
+    return refuses_client(ec) ? std::move(error).with_reason("TLS_FAILED") : error;
+}
 
 std::span<char> ReadBuffer::prepare(std::size_t wanted) {
     if (capacity_ - end_ < wanted) {
@@ -50,9 +73,9 @@ Task<Result<std::size_t>> NetStream::read(ReadBuffer& into, std::size_t wanted) 
     const std::span<char> room = into.prepare(wanted);
     const asio::mutable_buffer buffer(room.data(), room.size());
     auto [ec, n] = co_await async_read_some(buffer, kAwait);
-    // A TLS peer that goes without a farewell is an end like any other: HTTP has its own framing.
-    if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) co_return std::size_t(0);
-    if (ec) co_return Failure(error_from(ec, "reading"));
+    // Not so a TLS peer that goes without a farewell: anybody on the way may have cut that connection.
+    if (ec == asio::error::eof) co_return std::size_t(0);
+    if (ec) co_return Failure(stream_error(ec, "reading"));
     into.commit(n);
     co_return n;
 }
@@ -86,7 +109,7 @@ Task<Result<>> NetStream::write(std::string_view first, std::string_view second)
     const std::array<asio::const_buffer, 2> buffers{asio::buffer(pieces[0]), asio::buffer(pieces[1])};
     if (tls_) {
         auto [ec, n] = co_await asio::async_write(*tls_, buffers, kAwait);
-        if (ec) co_return Failure(error_from(ec, "writing"));
+        if (ec) co_return Failure(stream_error(ec, "writing"));
     } else {
         auto [ec, n] = co_await asio::async_write(*plain_, buffers, kAwait);
         if (ec) co_return Failure(error_from(ec, "writing"));

@@ -103,7 +103,7 @@ Task<Result<std::vector<asio::ip::address>>> Resolver::resolve(std::string host,
     const Millis allowed = deadline.left();
     const Result<> waited = co_await Event::Impl::wait(lookup->done, deadline);
     if (!waited && waited.error().code() == ErrorCode::timed_out) {
-        co_return timed_out_failure(fmt::format("looking up the name {}", host), allowed);
+        co_return timed_out_failure(fmt::format("looking up the name {}", host), allowed, "CONNECT_TIMEOUT");
     }
     if (!waited) co_return Failure(waited.error());
     if (lookup->failure != 0 || lookup->addresses.empty()) {

@@ -19,8 +19,9 @@ namespace detail {
 
 Failure cancelled_failure() { return PINCER_FAIL(cancelled, "cancelled"); }
 
-Failure timed_out_failure(std::string_view what, Millis allowed) {
-    return PINCER_FAIL(timed_out, "{} timed out after {}", what, format_duration(allowed));
+Failure timed_out_failure(std::string_view what, Millis allowed, std::string_view reason) {
+    Error error(ErrorCode::timed_out, fmt::format("{} timed out after {}", what, format_duration(allowed)));
+    return Failure(std::move(error).with_reason(std::string(reason)));
 }
 
 Error error_from(const ErrorCodeAsio& ec, std::string_view doing, ErrorCode otherwise) {

@@ -77,8 +77,9 @@ Result<boost::asio::ssl::context*> TlsContext::Impl::ready() {
     if (wants_system_bundle) {
         if (SSL_CTX_load_verify_locations(context.native_handle(), kSystemBundle, nullptr) != 1) {
             ERR_clear_error();
-            return PINCER_FAIL(unavailable, "the system's certificates are not readable at {} (apt-get install ca-certificates)",
-                               kSystemBundle);
+            Error error(ErrorCode::unavailable,
+                        fmt::format("the system's certificates are not readable at {} (apt-get install ca-certificates)", kSystemBundle));
+            return Failure(std::move(error).with_reason("TLS_FAILED"));
         }
         wants_system_bundle = false;
     }

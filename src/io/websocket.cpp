@@ -15,6 +15,7 @@ namespace http = beast::http;
 
 namespace {
 constexpr Millis kCloseTimeout{3'000};
+constexpr std::string_view kWaiting = "waiting for a message";
 constexpr std::chrono::seconds kHandshakeTimeout{15};
 constexpr std::size_t kKeptReadBuffer = 64 << 10;
 constexpr std::chrono::seconds kLinger{1};
@@ -169,7 +170,10 @@ Task<Result<WsMessage>> WsSession::receive(Deadline deadline) {
     if (!has_read_) {
         if (ended_) co_return ended_failure();
         if (!reading_) start_read();
-        PINCER_CO_CHECK(co_await with_deadline(wait_for_read(), deadline, "waiting for a message"));
+        const Millis allowed = deadline.left();
+        Result<> came = co_await with_deadline(wait_for_read(), deadline, kWaiting);
+        if (!came && came.error().code() == ErrorCode::timed_out) co_return timed_out_failure(kWaiting, allowed, "READ_TIMEOUT");
+        if (!came) co_return Failure(std::move(came).error());
     }
     co_return take_message();
 }
@@ -371,7 +375,7 @@ Task<Result<AcceptedWebSocket>> accept_websocket(NetStream stream, const ServerR
     AcceptedWebSocket accepted;
     accepted.connection = session;
     accepted.socket = std::make_unique<SocketHandle>(session);  // from here on it is closed when dropped
-    if (ec == beast::error::timeout) co_return timed_out_failure("the WebSocket handshake", kHandshakeTimeout);
+    if (ec == beast::error::timeout) co_return timed_out_failure("the WebSocket handshake", kHandshakeTimeout, "READ_TIMEOUT");
     if (ec) co_return Failure(error_from(ec, "the WebSocket handshake", ErrorCode::protocol));
     co_return accepted;
 }
@@ -393,14 +397,14 @@ Task<Result<std::unique_ptr<WebSocket>>> open_websocket(NetStream stream, Url ur
     const Millis allowed = deadline.left();
     auto [ec] = co_await session->stream().async_handshake(response, host, url.target, kAwait);
     if (watchdog.fired() || ec == beast::error::timeout) {
-        co_return timed_out_failure(fmt::format("waiting for the WebSocket handshake of {}", host), allowed);
+        co_return timed_out_failure(fmt::format("waiting for the WebSocket handshake of {}", host), allowed, "ANSWER_TIMEOUT");
     }
     if (ec == ws::error::upgrade_declined) {
         const int status = int(response.result_int());
         co_return Failure(Error(ErrorCode::unavailable, fmt::format("{} answered the WebSocket handshake with status {}", host, status))
                               .with_reason(fmt::format("HTTP_{}", status)));
     }
-    if (ec) co_return Failure(error_from(ec, fmt::format("the WebSocket handshake of {}", host), ErrorCode::protocol));
+    if (ec) co_return Failure(stream_error(ec, fmt::format("the WebSocket handshake of {}", host), ErrorCode::protocol));
     co_return handle;
 }
 

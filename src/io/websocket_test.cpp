@@ -66,6 +66,7 @@ TEST(WebSocket, a_receive_that_timed_out_loses_no_message) {
     const auto talk = [&]() -> Task<> {
         const auto nothing = co_await socket->receive(Deadline::after(Millis(5)));
         EXPECT_EQ(nothing.error().code(), ErrorCode::timed_out);
+        EXPECT_EQ(nothing.error().reason(), "READ_TIMEOUT");
         EXPECT_TRUE(nothing.error().message().starts_with("waiting for a message timed out after ")) << nothing.error().message();
         EXPECT_TRUE(co_await socket->send("still here"));
         const auto message = co_await socket->receive(Deadline::after(kPatience));
@@ -265,6 +266,7 @@ TEST(WebSocket, a_server_that_never_answers_the_handshake_times_out) {
     const auto socket = f.runtime.run_until_done(f.connector->connect(url, options, Deadline::after(Millis(30))));
     ASSERT_FALSE(socket);
     EXPECT_EQ(socket.error().code(), ErrorCode::timed_out);
+    EXPECT_EQ(socket.error().reason(), "ANSWER_TIMEOUT");
     EXPECT_NE(socket.error().message().find("handshake"), std::string::npos);
     f.runtime.run_until_done(f.server->stop(Deadline::after(Millis(1))));
 }

@@ -112,6 +112,7 @@ Result<std::string> decode_header_value(std::string_view value) {
     value.remove_prefix(kSentinelStart.size());
     value.remove_suffix(kSentinelEnd.size());
     PINCER_TRY(std::string text, from_base64(value));
+    if (to_base64(text) != value) return PINCER_FAIL(invalid_argument, "not in canonical base64");  // padding included
     if (!is_valid_utf8(text)) return PINCER_FAIL(invalid_argument, "not UTF-8");
     return text;
 }

@@ -223,7 +223,10 @@ Task<> HttpEndpoint::Impl::post_modern(ExchangeRef exchange, Principal principal
         const int status = status_of(*taken.at_once, Era::modern);
         co_return co_await respond(exchange, io::ServerResponse::json(status, std::move(taken.at_once->text)));
     }
-    if (!taken.at_once && taken.open.empty()) co_return co_await respond(exchange, io::ServerResponse{.status = 202});
+    if (!taken.at_once && taken.open.empty()) {
+        io::ServerResponse accepted{.status = 202};
+        co_return co_await respond(exchange, std::move(accepted));
+    }
     EventStreamOptions stream_options{.only_last = !accepts.events, .keep_alive = options.keep_alive};
     auto stream = std::make_shared<EventStream>(runtime, std::move(stream_options));
     if (taken.at_once) {
@@ -336,7 +339,8 @@ Task<> HttpEndpoint::Impl::post_legacy(ExchangeRef exchange, Principal principal
     }
     if (!taken.at_once && taken.open.empty()) {
         conversation.start_calls();  // a cancellation takes effect here
-        co_return co_await respond(exchange, io::ServerResponse{.status = 202});
+        io::ServerResponse accepted{.status = 202};
+        co_return co_await respond(exchange, std::move(accepted));
     }
     ++session->exchanges;
     EventStreamOptions plain{.only_last = true};
@@ -392,7 +396,8 @@ Task<> HttpEndpoint::Impl::end_session(ExchangeRef exchange, Principal principal
     if (!session) co_return co_await respond(exchange, error_response(404, kRefused, "Session not found"));
     sessions.erase(session->id);
     co_await finish_session(session);
-    co_await respond(exchange, io::ServerResponse{.status = 200});
+    io::ServerResponse ended{.status = 200};
+    co_await respond(exchange, std::move(ended));
 }
 
 Task<> HttpEndpoint::Impl::stop() {

@@ -362,7 +362,7 @@ TEST(HeaderMirror, encodes_what_is_not_plain) {
         EXPECT_EQ(encode_header_value(plain), encoded);
         EXPECT_EQ(*decode_header_value(encoded), plain);
     }
-    EXPECT_FALSE(decode_header_value("=?base64?*?="));
+    for (const char* broken : {"=?base64?*?=", "=?base64?SGVsbG8?=", "=?base64?SGVsbG9=?=", "a\x01"}) EXPECT_FALSE(decode_header_value(broken)) << broken;
 }
 
 TEST(HeaderMirror, refuses_annotations_that_cannot_be_mirrored) {

@@ -68,25 +68,29 @@ Task<Result<>> Registry::reload(std::vector<ServerDefinition> definitions) {
 
 namespace {
 struct Loading {
-    std::size_t left = 0;
+    std::size_t left = 1;  // one is ours while we spawn: a task may be through before the next is counted
     io::Event done;
+    void finished_one() {
+        if (--left == 0) done.set();
+    }
 };
 Task<> load_one(ServerRef server, Deadline deadline, Loading& loading) {
     const Result<> loaded = co_await server->load_tools(deadline);
     if (!loaded) log::failure(log::Level::warn, "registry.server_unavailable", loaded.error());
-    if (--loading.left == 0) loading.done.set();
+    loading.finished_one();
 }
 }  // namespace
 
 Task<> Registry::load_tools(Deadline deadline) {
-    Loading loading{0, io::Event(impl_->services.runtime)};
+    Loading loading{.done = io::Event(impl_->services.runtime)};
     io::TaskGroup tasks(impl_->services.runtime);
     for (const ServerRef& server : impl_->servers) {
         if (!server->definition().enabled || server->knows_tools()) continue;
         ++loading.left;
         tasks.spawn(load_one(server, deadline, loading));
     }
-    if (loading.left > 0) (void)co_await loading.done.wait(deadline);
+    loading.finished_one();
+    (void)co_await loading.done.wait(deadline);
     co_await tasks.stop();
 }
 

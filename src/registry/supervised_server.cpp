@@ -118,9 +118,9 @@ Result<> SupervisedServer::may_start() const {
 Task<Result<SupervisedServer::ConnectionRef>> SupervisedServer::connected(Deadline deadline) {
     if (connection_ && connection_->client().is_open() && !stopping_) co_return connection_;
     // A short pause is sat out here rather than reported: one crash should not fail the next call.
-    if (!starting_ && retry_at_ - steady_now() <= kShortPause && retry_at_ < deadline.at()) {
+    while (!starting_ && !stopping_ && retry_at_ > steady_now() && retry_at_ - steady_now() <= kShortPause && retry_at_ < deadline.at()) {
         PINCER_CO_CHECK(co_await io::sleep_until(Deadline(retry_at_)));
-        if (connection_ && connection_->client().is_open() && !stopping_) co_return connection_;
+        if (connection_ && connection_->client().is_open()) co_return connection_;
     }
     if (!starting_) {
         PINCER_CO_CHECK(may_start());

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import time
@@ -266,3 +267,122 @@ def wait_for(done: Callable[[], bool], seconds: float = 20) -> None:
     while not done():
         assert time.monotonic() < until, "it did not come about"
         time.sleep(0.02)
+
+
+class Tools:
+    """`clanker mcp` over its standard streams, spoken to line by line."""
+
+    def __init__(self, clanker: Clanker, *arguments: str) -> None:
+        self.process = clanker.start("mcp", "--transport", "stdio", *arguments)
+        self._next = 0
+        self.request("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}})
+        self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+    def send(self, method: str, params: dict[str, Any]) -> None:
+        """A request whose answer nobody waits for."""
+        self._next += 1
+        self._send({"jsonrpc": "2.0", "id": self._next, "method": method, "params": params})
+
+    def request(self, method: str, params: dict[str, Any]) -> Any:
+        """A request and its result."""
+        self.send(method, params)
+        assert self.process.stdout
+        while True:
+            answer = json.loads(self.process.stdout.readline())
+            if answer.get("id") == self._next:
+                return answer["result"]
+
+    def call(self, tool: str, meta: dict[str, Any] | None = None, **arguments: Any) -> Any:
+        """A tool's result."""
+        return self.request("tools/call", {"name": tool, "arguments": arguments, **({"_meta": meta} if meta else {})})
+
+    def stop(self) -> int:
+        """Closes its input and waits for it to end."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        code = self.process.wait(20)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+        return code
+
+
+def test_the_tools_and_their_hints(play: Play) -> None:
+    _, clanker = play("quiet")
+    tools = Tools(clanker)
+    listed = {tool["name"]: tool for tool in tools.request("tools/list", {})["tools"]}
+    assert set(listed) == {"clanker_version", "clanker_ask", "clanker_health", "clanker_changes", "clanker_plan", "clanker_apply",
+                           "clanker_apply_status"}
+    assert [name for name, tool in listed.items() if not tool["annotations"]["readOnlyHint"]] == ["clanker_apply"]
+    assert listed["clanker_apply"]["annotations"]["destructiveHint"]
+    assert listed["clanker_apply"]["_meta"] == {"io.pincer/settledBy": "clanker_apply_status"}
+    assert all("outputSchema" in tool for tool in listed.values())
+    assert tools.call("clanker_version")["structuredContent"]["name"] == "clanker"
+    told = tools.call("clanker_health", after_deploy=True)
+    assert told["structuredContent"]["verdict"] == "healthy" and "healthy" in told["content"][0]["text"]
+    assert tools.call("clanker_changes", since="soon")["isError"]
+    assert tools.stop() == 0
+
+
+def test_a_rollback_over_mcp_survives_a_kill(play: Play) -> None:
+    estate, clanker = play("bad-deploy")
+    tools = Tools(clanker)
+    health = tools.call("clanker_health", after_deploy=True)["structuredContent"]
+    made = tools.call("clanker_plan", {"io.pincer/requester": "slack:T1:U1"}, request="Roll it back.", context=health)["structuredContent"]
+    digest = made["plan"]["digest"]
+    canonical = json.dumps(made["subject"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(canonical.encode()).hexdigest() == digest and made["subject"]["requester"] == "slack:T1:U1"
+    assert len(made["plan"]["title"]) <= 80 and len(made["plan"]["description"]) <= 512
+    refused = tools.call("clanker_apply", plan_digest=digest)
+    assert refused["isError"] and "APPROVAL_NEEDED" in refused["content"][0]["text"] and not estate.effects()
+
+    authority = Authority()
+    clanker.run("trust", "add", "gateway", authority.public_key)
+    estate.fault("hang", service="kubernetes", verb="PATCH", when="after")
+    grant = {"io.pincer/grant": authority.grant(digest, audience=made["engine"])}
+    tools.send("tools/call", {"name": "clanker_apply", "arguments": {"plan_digest": digest}, "_meta": grant})
+    wait_for(lambda: "clanker.pincer/plan" in (estate.deployment("checkout")["metadata"].get("annotations") or {}))
+    tools.process.kill()
+    tools.process.wait(20)
+    tools.process.communicate()
+    estate.tell("DELETE", "/faults")
+
+    tools = Tools(clanker)
+    settled = tools.call("clanker_apply_status", plan_digest=digest)["structuredContent"]
+    assert settled["state"] == "done"
+    again = tools.call("clanker_apply", grant, plan_digest=digest)["structuredContent"]
+    assert (again["state"], again["repeated"]) == ("done", True)
+    wait_for(lambda: tools.call("clanker_apply_status", plan_digest=digest)["structuredContent"]["recovery"] == "recovered")
+    assert len(estate.effects()) == 1 and tools.stop() == 0
+
+
+def test_terminal_and_server_share_a_home(play: Play) -> None:
+    _, clanker = play("quiet")
+    tools = Tools(clanker)
+    for _ in range(3):
+        tools.send("tools/call", {"name": "clanker_ask", "arguments": {"question": "is it healthy?"}})
+        clanker.run("health")
+    assert tools.stop() == 0
+    assert clanker.json("audit", "verify")["intact"]
+
+
+def test_a_changed_byte_of_the_record_is_found(play: Play) -> None:
+    _, clanker = play("quiet")
+    clanker.run("health")
+    path = clanker.home / "clanker" / "audit" / "audit.jsonl"
+    path.write_text(path.read_text().replace('"healthy"', '"unhealthy"', 1))
+    told = clanker.json("audit", "verify", code=1)
+    assert not told["intact"] and told["chains"][0]["findings"]
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["changes", "--since", "soon"], ["ask"], ["trust", "add", "x", "not-a-key"],
+                                       ["health", "--repo", "../..", "--no-such"]])
+def test_mistakes_of_usage_have_their_own_code(play: Play, arguments: list[str]) -> None:
+    _, clanker = play("quiet")
+    done = clanker.run(*arguments, code=2)
+    assert done.stdout == "" and done.stderr

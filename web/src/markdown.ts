@@ -2,7 +2,7 @@
 // in brackets. Everything else is text, so nothing that a model or a log line says becomes markup.
 import { el } from "./view";
 
-const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\b_[^_\n]+_\b|\*[^*\n]+\*)|(\[[^\]\n]+\]\(https?:\/\/[^\s)]+\))|(\[[a-z][a-z0-9]*:[A-Za-z0-9.-]+(?:, ?[a-z][a-z0-9]*:[A-Za-z0-9.-]+)*\])/g;
+const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\b_[^_\n]+_\b|\*[^*\n]+\*)|(\[[^\]\n]+\]\(https?:\/\/[^\s)]+\))|(\[[a-z][a-z0-9]*:[A-Za-z0-9.-]+(?:,? [a-z][a-z0-9]*:[A-Za-z0-9.-]+)*(?: · read [0-9TZ:.-]+)?\])/g;
 
 function inline(text: string): Node[] {
   const nodes: Node[] = [];
@@ -25,7 +25,7 @@ function inlineNode(match: RegExpMatchArray): Node {
     const [, label, url] = /^\[([^\]]+)\]\((.+)\)$/.exec(link)!;
     return el("a", { href: url, rel: "noreferrer noopener", target: "_blank" }, label);
   }
-  return el("span", { class: "evidence", title: "evidence" }, whole.slice(1, -1));
+  return el("span", { class: "evidence", title: "evidence, and when it was read" }, whole.slice(1, -1));
 }
 
 export function markdown(text: string): Node[] {
@@ -46,11 +46,15 @@ export function markdown(text: string): Node[] {
       const list = el(/^\s*\d/.test(line) ? "ol" : "ul");
       for (; at < lines.length && /^\s*([-*]|\d+\.) /.test(lines[at]); at++) list.append(el("li", {}, ...inline(lines[at].replace(/^\s*([-*]|\d+\.) /, ""))));
       blocks.push(list);
+    } else if (/^\s{2,}\| /.test(line)) {
+      const quoted: string[] = [];  // what a log said, quoted line by line
+      for (; at < lines.length && /^\s{2,}\| /.test(lines[at]); at++) quoted.push(lines[at].replace(/^\s+\| /, ""));
+      blocks.push(el("pre", {}, el("code", {}, quoted.join("\n"))));
     } else if (line.trim() === "") {
       at++;
     } else {
       const paragraph: Node[] = [];
-      for (; at < lines.length && lines[at].trim() !== "" && !/^(```|#{1,4} |\s*([-*]|\d+\.) )/.test(lines[at]); at++) {
+      for (; at < lines.length && lines[at].trim() !== "" && !/^(```|#{1,4} |\s*([-*]|\d+\.) |\s{2,}\| )/.test(lines[at]); at++) {
         if (paragraph.length) paragraph.push(el("br"));
         paragraph.push(...inline(lines[at]));
       }

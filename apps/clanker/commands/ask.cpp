@@ -9,8 +9,7 @@ Task<ExitCode> answer(Program& program, const Arguments& arguments) {
     const infra::Asked asked = co_await program.engine.ask(arguments.question, user_name());
     // A request for a change is answered with what it rests on; the plan itself is one more word away.
     if (arguments.json) {
-        json::object out{{"question", asked.question.text}, {"answer", infra::to_json(asked.answer)}, {"health", infra::to_json(asked.look)}};
-        print(out);
+        print(asked.to_json());
     } else {
         print(infra::to_text(asked.answer));
     }

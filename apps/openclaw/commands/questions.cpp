@@ -110,7 +110,10 @@ ExitCode pairing(const Local& local, const Arguments& arguments) {
 
 ExitCode health(const Local& local, const Arguments& arguments) {
     const auto payload = ask_object(local, arguments, kRead, "health");
-    if (!payload) return tell(payload.error());
+    if (!payload) {
+        const ExitCode code = tell(payload.error());
+        return code == ExitCode::error ? ExitCode::unhealthy : code;  // one that does not answer is not well
+    }
     const bool ok = json::bool_at(*payload, "ok").value_or(false);
     if (arguments.json) {
         print_json(json::value(*payload));

@@ -43,6 +43,17 @@ std::vector<ObjectRef> objects_in_context(const std::string& context, const Look
     std::vector<ObjectRef> out;
     if (const auto parsed = json::parse_object(context, {.bytes = 1u << 20, .depth = 32})) {
         const auto* causes = json::array_at(*parsed, "causes");
+        // After a plan, "it" is what the plan was about.
+        if (const auto* subject = json::object_at(*parsed, "subject")) {
+            const auto* steps = json::array_at(*subject, "steps");
+            for (const auto& item : look.inventory) {
+                const json::value target = steps && !steps->empty() ? steps->at(0) : json::value();
+                if (json::string_at_path(target, {"target", "name"}) == item.object.name && json::string_at_path(target, {"target", "kind"}) == item.object.kind &&
+                    json::string_at_path(target, {"target", "scope"}) == item.object.scope) {
+                    out.push_back(item.object);
+                }
+            }
+        }
         for (std::size_t i = 0; causes && i < causes->size(); ++i) {
             const json::value& cause = causes->at(i);
             ObjectRef object{json::string_at_path(cause, {"object", "provider"}), json::string_at_path(cause, {"object", "kind"}),
@@ -65,6 +76,13 @@ Engine::Engine(Services services, Settings settings, std::span<const ProviderTyp
       connections_(connect_all(types, settings_, services)), process_(this_process()) {}
 
 Engine::~Engine() = default;
+
+json::object Asked::to_json() const {
+    json::object out = infra::to_json(look);
+    out["question"] = question.text;
+    out["answer"] = infra::to_json(answer);
+    return out;
+}
 
 Task<Look> Engine::look_at(LookOptions options) {
     options.timeout = options_.timeout;
@@ -119,7 +137,8 @@ Task<Look> Engine::health(bool after_deploy, std::string requester) {
     LookOptions options;
     options.after_deploy = after_deploy;
     Look seen = co_await look_at(options);
-    co_await record_question("health", after_deploy ? "health after deploy" : "health", std::move(requester), seen);
+    std::string asked = after_deploy ? "health after deploy" : "health";
+    co_await record_question("health", std::move(asked), std::move(requester), seen);
     co_return seen;
 }
 

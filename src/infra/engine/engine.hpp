@@ -15,7 +15,7 @@ namespace pincer::infra {
 struct EngineOptions {
     Millis timeout{10'000};        // of each provider, for one look
     Millis apply_timeout{30'000};  // of the call that has the effect
-    Millis settle_within{60'000};  // how long an apply watches whether things get better
+    Millis settle_within{45'000};  // how long an apply watches whether things get better
     Millis poll_every{1'000};
     // Between sending a change and the moment at which "it is not there" means that it will not come any more.
     Millis in_flight{30'000};
@@ -26,6 +26,8 @@ struct Asked {
     Question question;
     Look look;
     Answer answer;
+
+    json::object to_json() const;  // the fields of a health answer, and the sentences under "answer"
 };
 
 // What came of applying, or what is known of it by now.

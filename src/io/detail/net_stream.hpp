@@ -17,6 +17,9 @@ using tcp = asio::ip::tcp;
 using Socket = asio::basic_stream_socket<tcp, Executor>;
 using TlsStream = asio::ssl::stream<Socket>;
 
+// As error_from(); what TLS says is `unavailable`, with reason TLS_FAILED when the peer refuses our side of the handshake.
+Error stream_error(const ErrorCodeAsio& ec, std::string_view doing, ErrorCode otherwise = ErrorCode::io);
+
 // The unread bytes of a connection. Grows to what one read may bring, and gives a large block back once it is empty.
 class ReadBuffer {
 public:
@@ -60,7 +63,8 @@ public:
     }
 
     // For everybody else: compiled once, in net_stream.cpp.
-    // One read into the buffer; 0 bytes and no error at the end. Errors: unavailable, cancelled, io.
+    // One read into the buffer; 0 bytes and no error at the end. Errors: unavailable (also when TLS was cut off without
+    // its farewell), cancelled, io.
     Task<Result<std::size_t>> read(ReadBuffer& into, std::size_t wanted);
     // All of both pieces, in one system call where the kernel takes them. They must outlive the task.
     Task<Result<>> write(std::string_view first, std::string_view second = {});

@@ -16,7 +16,7 @@ enum class Ending { done, deadline_passed, cancelled };
 // Runs `op` as a task of its own that is cancelled once the deadline passes or the caller is cancelled; waits for its
 // end in either case, so nothing that `op` refers to is left in use.
 Task<Ending> run_until(Task<> op, Deadline deadline);
-Failure timed_out_failure(std::string_view what, Millis allowed);
+Failure timed_out_failure(std::string_view what, Millis allowed, std::string_view reason = {});
 Failure cancelled_failure();
 
 template <class T>

@@ -1,18 +1,11 @@
-// Two ends of a line stream in memory: what one writes the other reads.
+// Two ends of a message stream in memory, as io makes them.
 #pragma once
 
-#include <memory>
-
-#include "io/stdio.hpp"
+#include "io/testing/memory_line_stream.hpp"
 
 namespace pincer::mcp::testing {
 
-struct LinePipe {
-    std::unique_ptr<io::LineStream> left;
-    std::unique_ptr<io::LineStream> right;
-};
-
-// Dropping an end is end of file for the other, whose writes are `unavailable` from then on.
-LinePipe make_line_pipe(io::Runtime& runtime);
+using io::testing::LinePipe;
+using io::testing::make_line_pipe;
 
 }  // namespace pincer::mcp::testing

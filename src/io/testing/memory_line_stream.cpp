@@ -1,20 +1,20 @@
-#include "mcp/testing/line_pipe.hpp"
+#include "io/testing/memory_line_stream.hpp"
 
 #include <deque>
 
 #include "base/text.hpp"
 
-namespace pincer::mcp::testing {
+namespace pincer::io::testing {
 namespace {
 
 struct Channel {
-    explicit Channel(io::Runtime& runtime) : changed(runtime) {}
+    explicit Channel(Runtime& runtime) : changed(runtime) {}
     std::deque<std::string> lines;
     bool closed = false;
-    io::Event changed;
+    Event changed;
 };
 
-class End final : public io::LineStream {
+class End final : public LineStream {
 public:
     End(std::shared_ptr<Channel> in, std::shared_ptr<Channel> out) : in_(std::move(in)), out_(std::move(out)) {}
     ~End() override {
@@ -50,10 +50,10 @@ private:
 
 }  // namespace
 
-LinePipe make_line_pipe(io::Runtime& runtime) {
+LinePipe make_line_pipe(Runtime& runtime) {
     auto there = std::make_shared<Channel>(runtime);
     auto back = std::make_shared<Channel>(runtime);
     return {std::make_unique<End>(there, back), std::make_unique<End>(back, there)};
 }
 
-}  // namespace pincer::mcp::testing
+}  // namespace pincer::io::testing
