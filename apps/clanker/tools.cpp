@@ -52,7 +52,7 @@ public:
 
     Task<Result<ToolResult>> ask(ToolCall call) {
         const infra::Asked asked = co_await engine_.ask(json::string_or(call.arguments, "question"), requester_of(call));
-        json::object out{{"text", infra::to_text(asked.answer)}, {"answer", infra::to_json(asked.answer)}, {"health", infra::to_json(asked.look)}};
+        json::object out{{"text", infra::to_text(asked.answer)}, {"answer", infra::to_json(asked.answer)}, {"health", infra::to_json(asked.look)}, {"audit", asked.look.record}};
         co_return ToolResult::of(std::move(out), infra::to_text(asked.answer));
     }
 
@@ -62,6 +62,7 @@ public:
         infra::Question question = infra::read_question("health");
         question.after_deploy = after_deploy;
         json::object out = infra::to_json(look);
+        out["audit"] = look.record;
         std::string text = infra::to_text(infra::write_answer(look, question));
         out["text"] = text;
         co_return ToolResult::of(std::move(out), std::move(text));
@@ -72,6 +73,7 @@ public:
         if (!window) co_return Failure(std::move(window).error().context("since"));
         const infra::Look look = co_await engine_.changes(*window, requester_of(call));
         json::object out = infra::changes_json(look);
+        out["audit"] = look.record;
         std::string text = infra::to_text(infra::write_answer(look, infra::read_question("changes")));
         out["text"] = text;
         co_return ToolResult::of(std::move(out), std::move(text));
