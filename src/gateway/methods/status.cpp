@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "channels/access.hpp"
 #include "gateway/methods/handlers.hpp"
 
@@ -19,7 +21,7 @@ json::object session_summary(const Core& core) {
     SessionFilter filter;
     filter.limit = kRecentSessions;
     for (const Session* s : core.store.list(filter).rows) {
-        recent.push_back(json::object{{"key", s->key}, {"updatedAt", to_millis(s->updated_at)}, {"age", (now - s->updated_at).count()}});
+        recent.push_back(json::object{{"key", s->key}, {"updatedAt", to_millis(s->updated_at)}, {"age", std::max<std::int64_t>(0, (now - s->updated_at).count())}});
     }
     return {{"path", core.store_path}, {"count", std::int64_t(core.store.session_count())}, {"recent", std::move(recent)}};
 }
@@ -37,7 +39,9 @@ json::array servers_status(const Core& core) {
 
 json::object health_snapshot(const Core& core) {
     json::object channels = core.channels.status();
-    json::object agent{{"agentId", core.config.routing.agent_id}, {"isDefault", true}, {"sessions", session_summary(core)}};
+    // There is no heartbeat here; the protocol wants to hear that.
+    json::object heartbeat{{"enabled", false}, {"every", "disabled"}, {"everyMs", nullptr}, {"prompt", ""}, {"target", "none"}, {"ackMaxChars", 0}};
+    json::object agent{{"agentId", core.config.routing.agent_id}, {"isDefault", true}, {"heartbeat", std::move(heartbeat)}, {"sessions", session_summary(core)}};
     return {
         {"ok", true},
         {"ts", to_millis(core.clock.wall())},
