@@ -21,6 +21,7 @@ struct Core {
     const Clock& clock;
     crypto::Random& random;
     Store& store;
+    audit::Chain& chain;
     EventBus& events;
     Outbox& outbox;
     ApprovalCenter& approvals;

@@ -99,7 +99,7 @@ void Gateway::Parts::connect_parts() {
     InboxDeps inbox_deps{*store, events, *outbox, *approvals, *runs, *chain, environment.random, lookup};
     inbox = std::make_unique<GatewayInbox>(std::move(inbox_deps), config);
     authenticator = std::make_unique<Authenticator>(config, *db, environment.clock, environment.random);
-    core = std::make_unique<Core>(Core{runtime, config, environment.clock, environment.random, *store, events, *outbox, *approvals, *runs, *inbox, *channels,
+    core = std::make_unique<Core>(Core{runtime, config, environment.clock, environment.random, *store, *chain, events, *outbox, *approvals, *runs, *inbox, *channels,
                                        *registry, *authenticator, options.version, environment.random.uuid(), options.config_path,
                                        (options.state_directory / "state" / "openclaw.sqlite").string(), environment.clock.wall(), &pauses(), &tools_ready});
     server = std::make_unique<Server>(*core, options.assets);

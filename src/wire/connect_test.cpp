@@ -145,7 +145,7 @@ TEST(Methods, parameters_are_checked_in_the_captured_words) {
     EXPECT_EQ(fault("sessions.list", json::object{{"limit", 2.0}}), "");
     EXPECT_EQ(fault("health", json::object{{"whatever", 1}}), "");
     EXPECT_EQ(fault("health", json::array()), "invalid health params: must be object");
-    EXPECT_EQ(fault("sessions.patch", json::object{{"key", "k"}, {"label", nullptr}}), "");
+    EXPECT_EQ(fault("exec.approval.request", json::object{{"command", "ls"}, {"cwd", nullptr}}), "");
 }
 
 }  // namespace

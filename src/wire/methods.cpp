@@ -14,8 +14,8 @@ using namespace params;
 // Scopes are the published ones. Where the protocol says "dynamic" ours is the one in the comment's place.
 constexpr Method kMethods[] = {
     {"agents.list", Scope::read, &kNothing},
+    {"approval.describe", Scope::approvals, &kApprovalId},  // ours
     {"approval.get", Scope::approvals, &kApprovalId},
-    {"approval.history", Scope::approvals, &kApprovalHistory},
     {"approval.resolve", Scope::approvals, &kApprovalResolve},
     {"channels.pairing.approve", Scope::pairing, &kChannelsPairingApprove},
     {"channels.pairing.list", Scope::pairing, &kChannelsPairingList},
@@ -26,17 +26,12 @@ constexpr Method kMethods[] = {
     {"chat.message.get", Scope::read, &kChatMessageGet},
     {"chat.send", Scope::write, &kChatSend},
     {"config.get", Scope::read, &kNothing},
-    {"device.pair.approve", Scope::pairing, &kDevicePairDecide},
-    {"device.pair.list", Scope::pairing, &kNothing},
-    {"device.pair.reject", Scope::pairing, &kDevicePairDecide},
     {"events.replay", Scope::read, &kEventsReplay},
     {"exec.approval.get", Scope::approvals, &kApprovalId},
     {"exec.approval.list", Scope::approvals, nullptr},
     {"exec.approval.request", Scope::approvals, &kExecApprovalRequest},
     {"exec.approval.resolve", Scope::approvals, &kExecApprovalResolve},
     {"exec.approval.waitDecision", Scope::approvals, nullptr},
-    {"exec.approvals.get", Scope::admin, &kNothing},
-    {"exec.approvals.set", Scope::admin, &kExecApprovalsSet},
     {"gateway.identity.get", Scope::read, nullptr},
     {"health", Scope::read, nullptr},
     {"last-heartbeat", Scope::read, nullptr},
@@ -53,9 +48,6 @@ constexpr Method kMethods[] = {
     {"sessions.list", Scope::read, &kSessionsList},
     {"sessions.messages.subscribe", Scope::read, &kSessionsMessagesSubscribe},
     {"sessions.messages.unsubscribe", Scope::read, &kSessionsMessagesUnsubscribe},
-    {"sessions.patch", Scope::write, &kSessionsPatch},  // published: dynamic
-    {"sessions.preview", Scope::read, &kSessionsPreview},
-    {"sessions.reset", Scope::admin, &kSessionsReset},
     {"sessions.resolve", Scope::read, &kSessionsResolve},
     {"sessions.send", Scope::write, &kSessionsSend},
     {"sessions.subscribe", Scope::read, nullptr},
@@ -65,10 +57,10 @@ constexpr Method kMethods[] = {
 };
 static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods), [](const Method& a, const Method& b) { return a.name < b.name; }));
 
-constexpr std::array<std::string_view, 18> kEvents = {
-    "connect.challenge",       "agent",     "chat",                  "session.message",         "session.tool",           "sessions.changed",
-    "presence",                "tick",      "shutdown",              "health",                  "heartbeat",              "device.pair.requested",
-    "device.pair.resolved",    "exec.approval.requested", "exec.approval.resolved", "plugin.approval.requested", "plugin.approval.resolved", "session.approval"};
+// What the Gateway does send.
+constexpr std::array<std::string_view, 11> kEvents = {
+    "connect.challenge", "agent", "chat", "session.message", "sessions.changed", "tick", "shutdown",
+    "exec.approval.requested", "exec.approval.resolved", "plugin.approval.requested", "plugin.approval.resolved"};
 
 constexpr std::array<std::string_view, 1> kCapabilities = {"events-replay-v1"};
 constexpr Schema kAnyObject = object({}).and_more();

@@ -47,7 +47,7 @@ export class Approvals {
     fact("Tool", request.toolName);
     fact("Expires", time(approval.expiresAtMs));
     // The digest, the risk and who asked stand in the record, not in the event.
-    this.gateway.call("approval.get", { id: approval.id }).then((record) => {
+    this.gateway.call("approval.describe", { id: approval.id }).then((record) => {
       fact("Risk", record.risk);
       fact("Asked by", record.requestedBy);
       fact("Digest", record.digest?.slice(0, 16));

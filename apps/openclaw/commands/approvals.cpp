@@ -80,7 +80,7 @@ ExitCode list(const Local& local, const Arguments& arguments) {
 }
 
 ExitCode get(const Local& local, const Arguments& arguments) {
-    GatewayQuestion question{.method = "approval.get", .params = json::object{{"id", arguments.id}}};
+    GatewayQuestion question{.method = "approval.describe", .params = json::object{{"id", arguments.id}}};
     auto whole = ask_gateway(local, arguments, std::string(kScope), std::move(question));
     if (whole) return print_json(*whole), ExitCode::ok;
     if (whole.error().code() != ErrorCode::not_found) return tell(whole.error());

@@ -86,7 +86,7 @@ ExitCode pairing(const Local& local, const Arguments& arguments) {
         const auto approved = ask_object(local, arguments, "operator.pairing", "channels.pairing.approve", std::move(params));
         if (!approved) return tell(approved.error());
         if (arguments.json) return print_json(json::value(*approved)), ExitCode::ok;
-        print(fmt::format("Approved {} sender {}.", arguments.channel, json::string_or(*approved, "id")));
+        print(fmt::format("Approved {} sender {}.", arguments.channel, json::string_or(*approved, "senderId")));
         return ExitCode::ok;
     }
     json::object params;
@@ -99,9 +99,9 @@ ExitCode pairing(const Local& local, const Arguments& arguments) {
     for (const json::value& item : rows_at(*payload, "requests")) {
         const json::object* row = item.if_object();
         if (!row) continue;
-        const auto expires = json::int_at(*row, "expiresAtMs");
-        const std::string left = expires ? format_duration(std::max(Millis(0), from_millis(*expires) - now)) : "";
-        rows.push_back({json::string_or(*row, "channel"), json::string_or(*row, "code"), json::string_or(*row, "id"), left, json::string_at_path(item, {"meta", "name"})});
+        const auto expires = parse_rfc3339(json::string_or(*row, "expiresAt"));
+        const std::string left = expires ? format_duration(std::max(Millis(0), *expires - now)) : "";
+        rows.push_back({json::string_or(*row, "channel"), json::string_or(*row, "requestId"), json::string_or(*row, "senderId"), left, json::string_or(*row, "senderLabel")});
     }
     if (rows.empty()) return print("Nobody waits to be let in."), ExitCode::ok;
     print(table({"CHANNEL", "CODE", "SENDER", "LEFT", "NAME"}, rows));

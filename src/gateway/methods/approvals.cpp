@@ -1,9 +1,15 @@
 #include "base/text.hpp"
 #include "gateway/approvals/card.hpp"
+#include "gateway/methods/approval_snapshot.hpp"
 #include "gateway/methods/handlers.hpp"
 
 namespace pincer::gateway {
 namespace {
+
+json::value or_null(const json::object& o, std::string_view key) {
+    const json::value* v = json::find(o, key);
+    return v ? *v : json::value(nullptr);
+}
 
 Error unknown_id() {
     Error error(ErrorCode::not_found, "unknown or expired approval id");
@@ -36,16 +42,17 @@ std::string surface_of(const Caller& caller) {
     return caller.principal.display == "OpenClaw MCP" ? "mcp" : "cli";
 }
 
-Task<Answer> resolve_kind(MethodCall call, std::string kind) {
+Task<Result<approval::Record>> resolve(MethodCall& call, std::string kind) {
     const std::string id = json::string_or(call.params, "id");
     const auto decision = approval::parse_decision(json::string_or(call.params, "decision"));
-    if (!decision) {
-        Error error(ErrorCode::invalid_argument, "invalid decision");
-        co_return Answer::failed(error);
-    }
+    if (!decision) co_return PINCER_FAIL(invalid_argument, "invalid decision");
     const auto record = call.core.approvals.desk().find(approval::ApprovalId(id));
-    if (!record || (!kind.empty() && record->request.kind != kind)) co_return Answer::failed(unknown_id());
-    auto decided = co_await call.core.approvals.decide(id, *decision, call.caller.principal, surface_of(call.caller));
+    if (!record || (!kind.empty() && record->request.kind != kind)) co_return Failure(unknown_id());
+    co_return co_await call.core.approvals.decide(id, *decision, call.caller.principal, surface_of(call.caller));
+}
+
+Task<Answer> resolve_kind(MethodCall call, std::string kind) {
+    auto decided = co_await resolve(call, std::move(kind));
     if (!decided) co_return Answer::failed(decided.error());
     json::object payload{{"ok", true}};
     co_return Answer::of(payload);
@@ -77,29 +84,41 @@ Task<Answer> request_and_wait(MethodCall call, approval::Request request) {
     co_return Answer::of(decision_payload(*decided));
 }
 
-json::value or_null(const json::object& o, std::string_view key) {
-    const json::value* v = json::find(o, key);
-    return v ? *v : json::value(nullptr);
-}
-
 }  // namespace
 
 Answer approval_get(MethodCall& call) {
     const auto record = call.core.approvals.desk().find(approval::ApprovalId(json::string_or(call.params, "id")));
     if (!record) return Answer::failed(unknown_id());
+    return Answer::of({{"approval", approval_snapshot(*record)}});
+}
+
+// Ours: everything that the record knows, the digest and the risk too.
+Answer approval_describe(MethodCall& call) {
+    const auto record = call.core.approvals.desk().find(approval::ApprovalId(json::string_or(call.params, "id")));
+    if (!record) return Answer::failed(unknown_id());
     return Answer::of(record_payload(*record));
 }
 
-Answer approval_history(MethodCall& call) {
-    json::array list;
-    for (const approval::Record& record : call.core.approvals.desk().pending()) list.push_back(record_payload(record));
-    return Answer::of({{"approvals", std::move(list)}});
+Answer exec_approval_get(MethodCall& call) {
+    const auto record = call.core.approvals.desk().find(approval::ApprovalId(json::string_or(call.params, "id")));
+    if (!record || record->request.kind != "exec" || record->status != approval::Status::pending) return Answer::failed(unknown_id());
+    const json::object& shown = record->request.presentation;
+    return Answer::of({{"id", record->id.str()}, {"commandText", json::string_or(shown, "command")}, {"commandPreview", nullptr}, {"allowedDecisions", decisions_of(*record)},
+                       {"host", or_null(shown, "host")}, {"nodeId", nullptr}, {"agentId", or_null(shown, "agentId")}, {"expiresAtMs", to_millis(record->expires_at)}});
 }
 
 Answer exec_approval_list(MethodCall& call) { return list_of_kind(call, "exec"); }
 Answer plugin_approval_list(MethodCall& call) { return list_of_kind(call, "plugin"); }
 
-Task<Answer> approval_resolve(MethodCall call) { return resolve_kind(std::move(call), ""); }
+Task<Answer> approval_resolve(MethodCall call) {
+    const auto before = call.core.approvals.desk().find(approval::ApprovalId(json::string_or(call.params, "id")));
+    std::string kind = json::string_or(call.params, "kind");
+    auto decided = co_await resolve(call, std::move(kind));
+    if (!decided) co_return Answer::failed(decided.error());
+    const bool applied = before && before->status == approval::Status::pending;
+    json::object payload{{"applied", applied}, {"approval", approval_snapshot(*decided)}};
+    co_return Answer::of(payload);
+}
 Task<Answer> exec_approval_resolve(MethodCall call) { return resolve_kind(std::move(call), "exec"); }
 Task<Answer> plugin_approval_resolve(MethodCall call) { return resolve_kind(std::move(call), "plugin"); }
 

@@ -19,11 +19,6 @@ Session session_named(const Core& core, const std::string& key) {
     return fresh;
 }
 
-// "main" is short for the agent's main session, as in the original.
-std::string full_key(const Core& core, const std::string& key) {
-    return key == "main" ? "agent:" + core.config.routing.agent_id + ":main" : key;
-}
-
 Event session_event(const char* name, const std::string& key, const json::object& payload) {
     Event event;
     event.name = name;
@@ -40,6 +35,17 @@ agent::Message assistant_note(std::string text) {
 }
 
 }  // namespace
+
+std::string full_key(const Core& core, const std::string& key) {
+    return key == "main" ? "agent:" + core.config.routing.agent_id + ":main" : key;
+}
+
+// sessions.send: the same by another name of the key.
+Task<Answer> sessions_send(MethodCall call) {
+    call.params["sessionKey"] = json::string_or(call.params, "key");
+    if (!call.params.contains("idempotencyKey")) call.params["idempotencyKey"] = call.core.random.uuid();
+    return chat_send(std::move(call));
+}
 
 Task<Answer> chat_send(MethodCall call) {
     const std::string key = full_key(call.core, json::string_or(call.params, "sessionKey"));
@@ -81,11 +87,12 @@ Answer chat_history(MethodCall& call) {
 }
 
 Answer chat_abort(MethodCall& call) {
-    std::string key = json::string_or(call.params, "sessionKey", json::string_or(call.params, "key"));
-    key = full_key(call.core, key);
+    const std::string key = full_key(call.core, json::string_or(call.params, "sessionKey", json::string_or(call.params, "key")));
     const auto wanted = json::string_at(call.params, "runId");
+    std::vector<std::string> candidates = call.core.runs.active(key);
+    if (key.empty() && wanted) candidates.emplace_back(*wanted);   // sessions.abort may name the run alone
     json::array aborted;
-    for (const std::string& id : call.core.runs.active(key)) {
+    for (const std::string& id : candidates) {
         if ((!wanted || *wanted == id) && call.core.runs.abort(id)) aborted.push_back(json::value(id));
     }
     return Answer::of({{"ok", true}, {"aborted", !aborted.empty()}, {"runIds", std::move(aborted)}});
@@ -99,12 +106,17 @@ Task<Answer> chat_inject(MethodCall call) {
     }
     std::string text = json::string_or(call.params, "message");
     if (const auto label = json::string_at(call.params, "label")) text = fmt::format("[{}]\n\n{}", *label, text);
+    if (text.size() > kMaxMessageBytes) {
+        Error error(ErrorCode::too_large, fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
+        co_return Answer::failed(error);
+    }
     auto entry = co_await call.core.store.append(key, "", assistant_note(std::move(text)), true);
     if (!entry) co_return Answer::failed(entry.error());
-    const Session* session = call.core.store.find(key);
-    const RunEventContext run{"inject-" + entry->id, key, session->agent_id, 0};
-    call.core.events.publish(session_event("chat", key, chat_final(run, *entry)));
-    call.core.events.publish(session_event("session.message", key, session_message_payload(*entry, *session, entry->event_id)));
+    if (const Session* session = call.core.store.find(key)) {
+        const RunEventContext run{"inject-" + entry->id, key, session->agent_id, 0};
+        call.core.events.publish(session_event("chat", key, chat_final(run, *entry)));
+        call.core.events.publish(session_event("session.message", key, session_message_payload(*entry, *session, entry->event_id)));
+    }
     json::object payload{{"ok", true}, {"messageId", entry->id}};
     co_return Answer::of(payload);
 }

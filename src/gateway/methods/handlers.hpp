@@ -8,14 +8,18 @@ namespace pincer::gateway {
 // sessions.cpp
 Answer sessions_list(MethodCall& call);
 Answer sessions_describe(MethodCall& call);
+Answer sessions_resolve(MethodCall& call);
 Answer sessions_get(MethodCall& call);
 Answer sessions_subscribe(MethodCall& call);
+Answer sessions_messages_subscribe(MethodCall& call);
+Answer sessions_messages_unsubscribe(MethodCall& call);
 Answer sessions_unsubscribe(MethodCall& call);
 Task<Answer> sessions_delete(MethodCall call);
 Answer events_replay(MethodCall& call);
 
 // chat.cpp
 Task<Answer> chat_send(MethodCall call);
+Task<Answer> sessions_send(MethodCall call);
 Answer chat_history(MethodCall& call);
 Answer chat_abort(MethodCall& call);
 Task<Answer> chat_inject(MethodCall call);
@@ -24,7 +28,8 @@ Task<Answer> send_message(MethodCall call);
 
 // approvals.cpp
 Answer approval_get(MethodCall& call);
-Answer approval_history(MethodCall& call);
+Answer approval_describe(MethodCall& call);
+Answer exec_approval_get(MethodCall& call);
 Task<Answer> approval_resolve(MethodCall call);
 Task<Answer> approval_wait(MethodCall call);
 Answer exec_approval_list(MethodCall& call);

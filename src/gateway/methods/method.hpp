@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 
@@ -19,8 +20,11 @@ struct Caller {
     wire::ScopeSet scopes;
     approval::Principal principal;
     std::string client_mode;
-    bool subscribed = false;   // to conversations: sessions.subscribe
+    bool subscribed = false;   // to all conversations: sessions.subscribe
+    std::set<std::string, std::less<>> watched;   // to these: sessions.messages.subscribe; at most kMostWatched
 };
+
+inline constexpr std::size_t kMostWatched = 256;
 
 struct Answer {
     std::string payload;                     // JSON text
@@ -37,6 +41,9 @@ struct MethodCall {
     json::object params;
     std::function<void(const json::object& payload)> first_answer;   // twoPhase: an answer before the answer
 };
+
+// "main" is short for the agent's main session, as in the original.
+std::string full_key(const Core& core, const std::string& key);
 
 struct Method {
     std::string_view name;

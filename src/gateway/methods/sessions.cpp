@@ -76,16 +76,38 @@ Answer sessions_unsubscribe(MethodCall& call) {
     return Answer::of({{"subscribed", false}});
 }
 
+Answer sessions_messages_subscribe(MethodCall& call) {
+    const std::string key = full_key(call.core, json::string_or(call.params, "key"));
+    if (call.caller.watched.size() >= kMostWatched && !call.caller.watched.contains(key)) {
+        return Answer::failed(Error(ErrorCode::rate_limited, fmt::format("a connection may watch {} sessions", kMostWatched)));
+    }
+    call.caller.watched.insert(key);
+    return Answer::of({{"subscribed", true}, {"key", key}});
+}
+
+Answer sessions_messages_unsubscribe(MethodCall& call) {
+    const std::string key = full_key(call.core, json::string_or(call.params, "key"));
+    call.caller.watched.erase(key);
+    return Answer::of({{"subscribed", false}, {"key", key}});
+}
+
 Task<Answer> sessions_delete(MethodCall call) {
     const std::string key = json::string_or(call.params, "key");
-    if (!call.core.runs.active(key).empty()) {
-        Error busy(ErrorCode::conflict, "the session has a run at work; abort it first");
-        co_return Answer::failed(busy);
-    }
     auto removed = co_await call.core.store.remove_session(key);
     if (!removed) co_return Answer::failed(removed.error());
-    json::object payload{{"ok", true}, {"key", key}, {"deleted", *removed}};
+    json::object payload{{"ok", true}, {"key", key}, {"deleted", *removed}, {"archived", json::array()}};
     co_return Answer::of(payload);
+}
+
+// One session by its key or id; a person's short "main" counts.
+Answer sessions_resolve(MethodCall& call) {
+    const std::string wanted = full_key(call.core, json::string_or(call.params, "key"));
+    const std::string id = json::string_or(call.params, "sessionId");
+    const Session* session = wanted.empty() ? nullptr : call.core.store.find(wanted);
+    if (!session && !id.empty()) session = call.core.store.find_by_id(id);
+    if (session) return Answer::of({{"ok", true}, {"key", session->key}, {"agentId", session->agent_id}, {"displayName", session->display_name}});
+    if (json::bool_at(call.params, "allowMissing").value_or(false)) return Answer::of({{"ok", false}});
+    return Answer::failed(Error(ErrorCode::not_found, "session not found"));
 }
 
 // What a bridge missed: events by their durable number. An event whose message is gone is left out, its number is not.

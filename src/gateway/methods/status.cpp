@@ -1,5 +1,8 @@
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "channels/access.hpp"
 #include "gateway/methods/handlers.hpp"
 
 namespace pincer::gateway {
@@ -18,7 +21,7 @@ json::object session_summary(const Core& core) {
     SessionFilter filter;
     filter.limit = kRecentSessions;
     for (const Session* s : core.store.list(filter).rows) {
-        recent.push_back(json::object{{"key", s->key}, {"updatedAt", to_millis(s->updated_at)}, {"age", (now - s->updated_at).count()}});
+        recent.push_back(json::object{{"key", s->key}, {"updatedAt", to_millis(s->updated_at)}, {"age", std::max<std::int64_t>(0, (now - s->updated_at).count())}});
     }
     return {{"path", core.store_path}, {"count", std::int64_t(core.store.session_count())}, {"recent", std::move(recent)}};
 }
@@ -36,7 +39,9 @@ json::array servers_status(const Core& core) {
 
 json::object health_snapshot(const Core& core) {
     json::object channels = core.channels.status();
-    json::object agent{{"agentId", core.config.routing.agent_id}, {"isDefault", true}, {"sessions", session_summary(core)}};
+    // There is no heartbeat here; the protocol wants to hear that.
+    json::object heartbeat{{"enabled", false}, {"every", "disabled"}, {"everyMs", nullptr}, {"prompt", ""}, {"target", "none"}, {"ackMaxChars", 0}};
+    json::object agent{{"agentId", core.config.routing.agent_id}, {"isDefault", true}, {"heartbeat", std::move(heartbeat)}, {"sessions", session_summary(core)}};
     return {
         {"ok", true},
         {"ts", to_millis(core.clock.wall())},
@@ -48,8 +53,6 @@ json::object health_snapshot(const Core& core) {
         {"defaultAgentId", core.config.routing.agent_id},
         {"agents", json::array{std::move(agent)}},
         {"sessions", session_summary(core)},
-        {"mcpServers", servers_status(core)},
-        {"deliveriesWaiting", std::int64_t(core.outbox.waiting())},
     };
 }
 
@@ -60,10 +63,18 @@ json::array presence_snapshot(const Core& core) {
     return json::array{std::move(self)};
 }
 
-Answer health(MethodCall& call) { return Answer::of(health_snapshot(call.core)); }
+// With what is ours besides: the published snapshot has no place for it.
+json::object health_in_full(const Core& core) {
+    json::object o = health_snapshot(core);
+    o["mcpServers"] = servers_status(core);
+    o["deliveriesWaiting"] = std::int64_t(core.outbox.waiting());
+    return o;
+}
+
+Answer health(MethodCall& call) { return Answer::of(health_in_full(call.core)); }
 
 Answer status(MethodCall& call) {
-    json::object o = health_snapshot(call.core);
+    json::object o = health_in_full(call.core);
     o["runtimeVersion"] = call.core.version;
     o["uptimeMs"] = (call.core.clock.wall() - call.core.started_at).count();
     o["pendingApprovals"] = std::int64_t(call.core.approvals.desk().pending().size());
@@ -100,19 +111,47 @@ Answer models_list(MethodCall& call) {
 
 Answer system_presence(MethodCall& call) { return {json::write(json::value(presence_snapshot(call.core))), std::nullopt}; }
 
-Answer pairing_list(MethodCall& call) {
-    json::array requests;
-    for (const PairingRequest& p : call.core.store.pairing_requests(json::string_or(call.params, "channel"))) {
-        requests.push_back(json::object{{"channel", p.channel}, {"accountId", p.account_id}, {"id", p.sender_id}, {"code", p.code}, {"meta", json::object{{"name", p.display}}},
-                                        {"expiresAtMs", to_millis(p.expires_at)}});
+std::string label_of(const std::string& channel) {
+    for (const channels::ChannelType& type : channels::all_channels()) {
+        if (type.id == channel) return std::string(type.label);
     }
-    return Answer::of({{"channel", json::string_or(call.params, "channel")}, {"requests", std::move(requests)}});
+    return channel;
+}
+
+// The published shape; requestId is the code that the person was told.
+Answer pairing_list(MethodCall& call) {
+    const Core& core = call.core;
+    json::array accounts, requests;
+    for (const ChannelConfig& channel : core.config.channels) {
+        const std::string id(channel.type->id);
+        accounts.push_back(json::object{{"channel", id}, {"channelLabel", label_of(id)}, {"accountId", channel.account.account_id}, {"notifySupported", false}});
+    }
+    const std::string account = json::string_or(call.params, "accountId");
+    for (const PairingRequest& p : core.store.pairing_requests(json::string_or(call.params, "channel"))) {
+        if (!account.empty() && account != p.account_id) continue;
+        const WallTime asked = p.expires_at - channels::kPairingTtl;
+        requests.push_back(json::object{{"requestId", p.code}, {"channel", p.channel}, {"channelLabel", label_of(p.channel)}, {"accountId", p.account_id}, {"senderId", p.sender_id},
+                                        {"senderLabel", p.display}, {"createdAt", to_rfc3339(asked)}, {"lastSeenAt", to_rfc3339(asked)}, {"expiresAt", to_rfc3339(p.expires_at)},
+                                        {"notifySupported", false}});
+    }
+    json::object limits{{"pendingPerAccount", std::int64_t(channels::kMaxPendingPairings)}, {"ttlMs", channels::kPairingTtl.count()}};
+    return Answer::of({{"accounts", std::move(accounts)}, {"requests", std::move(requests)}, {"commandOwnerConfigured", !core.config.approvals.policy.owners.empty()}, {"limits", std::move(limits)}});
 }
 
 Task<Answer> pairing_approve(MethodCall call) {
-    auto taken = co_await call.core.store.approve_pairing(json::string_or(call.params, "channel"), json::string_or(call.params, "code"), call.caller.principal.id);
+    std::string code = json::string_or(call.params, "code", json::string_or(call.params, "requestId"));
+    if (code.empty()) {
+        Error error(ErrorCode::invalid_argument, "channels.pairing.approve needs the requestId (or the code)");
+        co_return Answer::failed(error);
+    }
+    const std::string by = call.caller.principal.id;
+    audit::Entry record{.kind = "pairing.approved", .actor = by, .body = {}, .follows = std::nullopt};
+    record.body = {{"channel", json::string_or(call.params, "channel")}};
+    auto recorded = co_await call.core.chain.append(std::move(record));
+    if (!recorded) co_return Answer::failed(recorded.error());
+    auto taken = co_await call.core.store.approve_pairing(json::string_or(call.params, "channel"), code, by);
     if (!taken) co_return Answer::failed(taken.error());
-    json::object payload{{"ok", true}, {"channel", taken->channel}, {"accountId", taken->account_id}, {"id", taken->sender_id}};
+    json::object payload{{"requestId", taken->code}, {"senderId", taken->sender_id}, {"notification", "not-requested"}, {"commandOwnerBootstrap", "not-requested"}};
     co_return Answer::of(payload);
 }
 

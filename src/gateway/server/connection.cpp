@@ -142,7 +142,8 @@ void Connection::offer(const Event& event, const wire::SharedEvent& frame) {
     switch (event.audience) {
         case Audience::everyone: break;
         case Audience::readers:
-            if (!caller_.scopes.allows(wire::Scope::read) || !(live_only || caller_.subscribed)) return;
+            if (!caller_.scopes.allows(wire::Scope::read)) return;
+            if (!live_only && !caller_.subscribed && !caller_.watched.contains(event.session_key)) return;
             break;
         case Audience::approvers:
             if (!caller_.scopes.allows(wire::Scope::approvals)) return;

@@ -49,7 +49,7 @@ Result<> Server::listen() {
 Task<> Server::stop(Deadline deadline) {
     Event bye;
     bye.name = "shutdown";
-    bye.payload = std::make_shared<const std::string>(R"({"reason":"gateway stopping","restartExpectedMs":null})");
+    bye.payload = std::make_shared<const std::string>(R"({"reason":"gateway stopping"})");
     bye.audience = Audience::everyone;
     tell(bye);
     co_await tasks_.stop();

@@ -81,7 +81,9 @@ public:
 
     // Sessions
     SessionPage list(const SessionFilter& filter) const;
+    // Valid until the session is removed: look again after an await.
     const Session* find(std::string_view key) const;
+    const Session* find_by_id(std::string_view session_id) const;
     std::size_t session_count() const { return sessions_.size(); }
     // With its transcript and its runs; false when there was none. Error: conflict while one of its runs is open.
     Task<Result<bool>> remove_session(std::string key);

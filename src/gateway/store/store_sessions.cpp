@@ -82,6 +82,13 @@ const Session* Store::find(std::string_view key) const {
     return at == sessions_.end() ? nullptr : &at->second;
 }
 
+const Session* Store::find_by_id(std::string_view session_id) const {
+    for (const auto& [key, session] : sessions_) {
+        if (session.session_id == session_id) return &session;
+    }
+    return nullptr;
+}
+
 Task<Result<bool>> Store::remove_session(std::string key) {
     std::function<Result<bool>(storage::Connection&)> work = [key](storage::Connection& c) -> Result<bool> {
         bool busy = false;
