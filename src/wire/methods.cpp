@@ -63,12 +63,27 @@ constexpr Method kMethods[] = {
     {"status", Scope::read, nullptr},
     {"system-presence", Scope::read, nullptr},
 };
-static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods), [](const Method& a, const Method& b) { return a.name < b.name; }));
+static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods),
+                             [](const Method& a, const Method& b) { return a.name < b.name; }));
 
-constexpr std::array<std::string_view, 18> kEvents = {
-    "connect.challenge",       "agent",     "chat",                  "session.message",         "session.tool",           "sessions.changed",
-    "presence",                "tick",      "shutdown",              "health",                  "heartbeat",              "device.pair.requested",
-    "device.pair.resolved",    "exec.approval.requested", "exec.approval.resolved", "plugin.approval.requested", "plugin.approval.resolved", "session.approval"};
+constexpr std::array<std::string_view, 18> kEvents = {"connect.challenge",
+                                                      "agent",
+                                                      "chat",
+                                                      "session.message",
+                                                      "session.tool",
+                                                      "sessions.changed",
+                                                      "presence",
+                                                      "tick",
+                                                      "shutdown",
+                                                      "health",
+                                                      "heartbeat",
+                                                      "device.pair.requested",
+                                                      "device.pair.resolved",
+                                                      "exec.approval.requested",
+                                                      "exec.approval.resolved",
+                                                      "plugin.approval.requested",
+                                                      "plugin.approval.resolved",
+                                                      "session.approval"};
 
 constexpr std::array<std::string_view, 1> kCapabilities = {"events-replay-v1"};
 constexpr Schema kAnyObject = object({}).and_more();
@@ -78,7 +93,8 @@ constexpr Schema kAnyObject = object({}).and_more();
 std::span<const Method> methods() { return kMethods; }
 
 const Method* find_method(std::string_view name) {
-    const auto* at = std::lower_bound(std::begin(kMethods), std::end(kMethods), name, [](const Method& m, std::string_view n) { return m.name < n; });
+    const auto* at = std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
+                                      [](const Method& m, std::string_view n) { return m.name < n; });
     return at != std::end(kMethods) && at->name == name ? at : nullptr;
 }
 
