@@ -91,7 +91,7 @@ Task<Look> Engine::look_at(LookOptions options) {
 }
 
 // Reading does not wait for the record as acting does: an answer in an incident is worth more than its own record.
-Task<> Engine::record_question(std::string kind, std::string text, std::string requester, const Look& seen) {
+Task<> Engine::record_question(std::string kind, std::string text, std::string requester, Look& seen) {
     audit::Entry entry;
     entry.kind = "question." + kind;
     entry.actor = requester.empty() ? "operator" : quote_line(requester, 200);
@@ -102,7 +102,8 @@ Task<> Engine::record_question(std::string kind, std::string text, std::string r
         co_return;
     }
     auto done = co_await (*ledger)->append(std::move(entry));
-    if (!done) log::failure(log::Level::warn, "audit.question", done.error());
+    if (!done) co_return log::failure(log::Level::warn, "audit.question", done.error());
+    seen.record = done->str();
 }
 
 Task<Asked> Engine::ask(std::string text, std::string requester) {
@@ -137,7 +138,8 @@ Task<Look> Engine::health(bool after_deploy, std::string requester) {
     LookOptions options;
     options.after_deploy = after_deploy;
     Look seen = co_await look_at(options);
-    co_await record_question("health", after_deploy ? "health after deploy" : "health", std::move(requester), seen);
+    std::string asked = after_deploy ? "health after deploy" : "health";
+    co_await record_question("health", std::move(asked), std::move(requester), seen);
     co_return seen;
 }
 
