@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
     }
     const bool asked_for_help = first == "--help" || first == "-h" || first == "help";
     if (!asked_for_help) std::fprintf(stderr, "mctl: unknown command (see mctl --help)\n");
-    if (asked_for_help) std::puts("mctl " PINCER_VERSION ": tenants, deployments and incidents\n\nusage: mctl --version | --help\n\nIt has no commands yet.");
+    if (asked_for_help)
+        std::puts("mctl " PINCER_VERSION
+                  ": tenants, deployments and incidents\n\nusage: mctl --version | --help\n\nIt has no commands yet.");
     return asked_for_help ? 0 : 2;
 }

@@ -67,7 +67,8 @@ void add_gateway(CLI::App& app, Arguments& a) {
     gateway->require_subcommand(0, 1);
     auto* run = gateway->add_subcommand("run", "run it in the foreground (as without a subcommand)");
     add_gateway_flags(run, a);
-    auto* call = add_question(gateway->add_subcommand("call", "call one method and print its answer"), a, Command::gateway_call);
+    auto* call =
+        add_question(gateway->add_subcommand("call", "call one method and print its answer"), a, Command::gateway_call);
     call->add_option("method", a.method, "name of the method: health, sessions.list, ...")->required();
     call->add_option("--params", a.params, "its parameters, a JSON object");
     add_question(gateway->add_subcommand("health", "is it there and well"), a, Command::health);
@@ -81,7 +82,10 @@ void add_mcp(CLI::App& app, Arguments& a) {
     auto* mcp = add_group(app, "mcp", "the Gateway as an MCP server, and the MCP servers that it uses");
     auto* serve = mcp->add_subcommand("serve", "serve conversations and approvals as MCP tools on stdio");
     add_credentials(serve, a);
-    serve->add_option("--claude-channel-mode", a.claude_channel_mode, "push messages to Claude: auto (default: on), on, off")->check(CLI::IsMember({"auto", "on", "off"}));
+    serve
+        ->add_option("--claude-channel-mode", a.claude_channel_mode,
+                     "push messages to Claude: auto (default: on), on, off")
+        ->check(CLI::IsMember({"auto", "on", "off"}));
     serve->add_option("--state-dir", a.state_dir, "keep the event queue there, so that cursors outlive this process");
     serve->add_flag("-v,--verbose", a.verbose, "say more on stderr");
     choose(serve, a, Command::mcp_serve);
@@ -97,7 +101,9 @@ void add_mcp(CLI::App& app, Arguments& a) {
     choose(show, a, Command::mcp_show);
     auto* set = mcp->add_subcommand("set", "add one or replace its definition");
     set->add_option("name", a.name, "its name")->required();
-    set->add_option("definition", a.definition, R"(JSON: {"command":"uvx","args":["context7-mcp"]} or {"url":"https://..."})")->required();
+    set->add_option("definition", a.definition,
+                    R"(JSON: {"command":"uvx","args":["context7-mcp"]} or {"url":"https://..."})")
+        ->required();
     choose(set, a, Command::mcp_set);
     auto* unset = mcp->add_subcommand("unset", "remove one");
     unset->add_option("name", a.name, "its name")->required();
@@ -108,9 +114,11 @@ void add_approvals(CLI::App& app, Arguments& a) {
     auto* approvals = add_group(app, "approvals", "what waits for a person's decision");
     add_question(approvals->add_subcommand("list", "open requests"), a, Command::approvals_list);
     auto* get = add_question(approvals->add_subcommand("get", "one request, whole"), a, Command::approvals_get);
-    auto* approve = add_question(approvals->add_subcommand("approve", "allow it, this once"), a, Command::approvals_approve);
+    auto* approve =
+        add_question(approvals->add_subcommand("approve", "allow it, this once"), a, Command::approvals_approve);
     auto* deny = add_question(approvals->add_subcommand("deny", "refuse it"), a, Command::approvals_deny);
-    for (CLI::App* one : {get, approve, deny}) one->add_option("id", a.id, "id of the request, or its beginning if that is unique")->required();
+    for (CLI::App* one : {get, approve, deny})
+        one->add_option("id", a.id, "id of the request, or its beginning if that is unique")->required();
     approve->add_flag("--always", a.always, "and every time from now on, where the request offers that");
 }
 
@@ -118,7 +126,8 @@ void add_pairing(CLI::App& app, Arguments& a) {
     auto* pairing = add_group(app, "pairing", "who may write to the agent");
     auto* list = add_question(pairing->add_subcommand("list", "people who wait for it"), a, Command::pairing_list);
     list->add_option("channel", a.channel, "only of this channel");
-    auto* approve = add_question(pairing->add_subcommand("approve", "let in who was given this code"), a, Command::pairing_approve);
+    auto* approve =
+        add_question(pairing->add_subcommand("approve", "let in who was given this code"), a, Command::pairing_approve);
     approve->add_option("channel", a.channel, "telegram, slack, ...")->required();
     approve->add_option("code", a.code, "the eight characters")->required();
 }

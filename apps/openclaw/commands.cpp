@@ -42,7 +42,8 @@ void put(std::FILE* where, const std::string& text) {
 }  // namespace
 
 ExitCode run(const Arguments& arguments) {
-    if (arguments.command == Command::gateway_run || arguments.command == Command::version) return dispatch({}, arguments);
+    if (arguments.command == Command::gateway_run || arguments.command == Command::version)
+        return dispatch({}, arguments);
     log::set_level(arguments.verbose ? log::Level::debug : log::Level::warn);
     auto environment = wire::process_environment();
     auto paths = wire::resolve_paths(environment);

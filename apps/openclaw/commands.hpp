@@ -27,8 +27,8 @@ ExitCode audit_verify(const Local& local, const Arguments& arguments);
 
 // "openclaw: <message>" with the reason in brackets, on stderr; the exit code that goes with it.
 ExitCode tell(const Error& error);
-void print(const std::string& text);     // stdout, with a line feed
+void print(const std::string& text);        // stdout, with a line feed
 void print_json(const json::value& value);  // pretty
-void say(const std::string& text);       // stderr
+void say(const std::string& text);          // stderr
 
 }  // namespace pincer::openclaw

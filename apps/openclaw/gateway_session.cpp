@@ -13,7 +13,8 @@ struct Quiet final : wire::ClientObserver {
 
 Task<> run_client(wire::Client& client) { (void)co_await client.run(); }
 
-Task<Result<>> ask_all(wire::Client& client, Deadline deadline, const std::vector<GatewayQuestion>& questions, GatewayAnswers& out) {
+Task<Result<>> ask_all(wire::Client& client, Deadline deadline, const std::vector<GatewayQuestion>& questions,
+                       GatewayAnswers& out) {
     PINCER_CO_CHECK(co_await client.ready(deadline));
     out.version = client.hello().server_version;
     for (const GatewayQuestion& question : questions) {
@@ -24,7 +25,8 @@ Task<Result<>> ask_all(wire::Client& client, Deadline deadline, const std::vecto
     co_return Result<>();
 }
 
-Task<Result<>> converse(io::Runtime& runtime, wire::Client& client, Deadline deadline, const std::vector<GatewayQuestion>& questions, GatewayAnswers& out) {
+Task<Result<>> converse(io::Runtime& runtime, wire::Client& client, Deadline deadline,
+                        const std::vector<GatewayQuestion>& questions, GatewayAnswers& out) {
     io::TaskGroup tasks(runtime);
     tasks.spawn(run_client(client));
     Result<> asked = co_await ask_all(client, deadline, questions, out);
@@ -35,12 +37,15 @@ Task<Result<>> converse(io::Runtime& runtime, wire::Client& client, Deadline dea
 
 Error with_hint(Error error, const std::string& url) {
     const bool away = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timed_out;
-    return away ? std::move(error).context(fmt::format("no Gateway answers at {} (start one with `openclaw gateway`)", url)) : error;
+    return away ? std::move(error).context(
+                      fmt::format("no Gateway answers at {} (start one with `openclaw gateway`)", url))
+                : error;
 }
 
 }  // namespace
 
-Result<GatewayAnswers> ask_gateway(const Local& local, const Arguments& arguments, std::vector<std::string> scopes, std::vector<GatewayQuestion> questions) {
+Result<GatewayAnswers> ask_gateway(const Local& local, const Arguments& arguments, std::vector<std::string> scopes,
+                                   std::vector<GatewayQuestion> questions) {
     PINCER_TRY(const wire::GatewayTarget target, find_gateway(local, arguments));
     crypto::SystemRandom random;
     PINCER_TRY(wire::DeviceIdentity identity, wire::DeviceIdentity::load_or_make(local.paths.state_dir, random));
@@ -50,7 +55,12 @@ Result<GatewayAnswers> ask_gateway(const Local& local, const Arguments& argument
     options.password = target.password;
     options.device = &identity;
     options.egress = io::EgressPolicy::named(options.url.host);
-    options.connect.client = {.id = "cli", .mode = "cli", .version = PINCER_VERSION, .platform = "linux", .display_name = "OpenClaw CLI", .device_family = "Linux"};
+    options.connect.client = {.id = "cli",
+                              .mode = "cli",
+                              .version = PINCER_VERSION,
+                              .platform = "linux",
+                              .display_name = "OpenClaw CLI",
+                              .device_family = "Linux"};
     options.connect.caps = {"approvals"};
     options.connect.scopes = std::move(scopes);
     options.connect_timeout = arguments.timeout;
@@ -67,7 +77,8 @@ Result<GatewayAnswers> ask_gateway(const Local& local, const Arguments& argument
     return out;
 }
 
-Result<json::value> ask_gateway(const Local& local, const Arguments& arguments, std::string scope, GatewayQuestion question) {
+Result<json::value> ask_gateway(const Local& local, const Arguments& arguments, std::string scope,
+                                GatewayQuestion question) {
     std::vector<GatewayQuestion> questions;
     questions.push_back(std::move(question));
     PINCER_TRY(GatewayAnswers answers, ask_gateway(local, arguments, {std::move(scope)}, std::move(questions)));

@@ -21,8 +21,10 @@ struct GatewayAnswers {
 };
 
 // Connects with no more than `scopes`, asks all, hangs up. Errors: what kept us from connecting.
-Result<GatewayAnswers> ask_gateway(const Local& local, const Arguments& arguments, std::vector<std::string> scopes, std::vector<GatewayQuestion> questions);
+Result<GatewayAnswers> ask_gateway(const Local& local, const Arguments& arguments, std::vector<std::string> scopes,
+                                   std::vector<GatewayQuestion> questions);
 // The same with one question, whose failure is the function's.
-Result<json::value> ask_gateway(const Local& local, const Arguments& arguments, std::string scope, GatewayQuestion question);
+Result<json::value> ask_gateway(const Local& local, const Arguments& arguments, std::string scope,
+                                GatewayQuestion question);
 
 }  // namespace pincer::openclaw

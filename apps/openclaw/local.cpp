@@ -10,7 +10,8 @@ constexpr std::size_t kMaxConfigBytes = 4u << 20;
 constexpr std::size_t kMaxSecretBytes = 64u << 10;
 
 Result<Secret> secret_from(const std::string& flag, const std::string& file, std::string_view what) {
-    if (!flag.empty() && !file.empty()) return PINCER_FAIL(invalid_argument, "give --{0} or --{0}-file, not both", what);
+    if (!flag.empty() && !file.empty())
+        return PINCER_FAIL(invalid_argument, "give --{0} or --{0}-file, not both", what);
     if (file.empty()) return Secret(flag);
     auto text = io::read_file(file, kMaxSecretBytes);
     if (!text) return Failure(std::move(text).error().context(fmt::format("--{}-file", what)));
@@ -47,7 +48,8 @@ Result<wire::GatewayTarget> find_gateway(const Local& local, const Arguments& ar
     PINCER_TRY(const auto document, load_config(local));
     if (document) {
         const json::value* port = document->find(json5::path_of("gateway.port"));
-        if (port && port->is_int64() && port->get_int64() > 0 && port->get_int64() < 65536) hints.config_port = std::uint16_t(port->get_int64());
+        if (port && port->is_int64() && port->get_int64() > 0 && port->get_int64() < 65536)
+            hints.config_port = std::uint16_t(port->get_int64());
         hints.config_token = Secret(text_at(*document, "gateway.auth.token"));
         hints.config_password = Secret(text_at(*document, "gateway.auth.password"));
     }

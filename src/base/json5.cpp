@@ -98,7 +98,8 @@ Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
 
 Result<Document> Document::parse(std::string text, json::Limits limits) {
-    if (text.size() > limits.bytes) return PINCER_FAIL(too_large, "JSON5 of {} bytes is over the limit of {}", text.size(), limits.bytes);
+    if (text.size() > limits.bytes)
+        return PINCER_FAIL(too_large, "JSON5 of {} bytes is over the limit of {}", text.size(), limits.bytes);
     auto tree = std::make_unique<Node>();
     json::value root;
     detail::Reader reader(text, limits.depth);
@@ -168,16 +169,20 @@ Result<std::string> Document::with(std::span<const std::string> path, const json
         const std::string key = json::write(json::value(path[known])) + ": ";
         if (parent.members.empty()) {
             const std::string outer = indent_of(text_, parent.begin);
-            const bool inside_is_empty = is_blank(std::string_view(text_).substr(parent.begin + 1, parent.end - parent.begin - 2));
-            out.insert(parent.begin + 1, "\n" + outer + "  " + key + indented(made, outer + "  ") + (inside_is_empty ? "\n" + outer : ""));
+            const bool inside_is_empty =
+                is_blank(std::string_view(text_).substr(parent.begin + 1, parent.end - parent.begin - 2));
+            out.insert(parent.begin + 1, "\n" + outer + "  " + key + indented(made, outer + "  ") +
+                                             (inside_is_empty ? "\n" + outer : ""));
         } else {
             const Node::Member& last = parent.members.back();
             const std::string indent = indent_of(text_, last.key_begin);
-            const bool own_line = is_blank(std::string_view(text_).substr(line_begin(text_, last.key_begin), last.key_begin - line_begin(text_, last.key_begin)));
+            const bool own_line = is_blank(std::string_view(text_).substr(
+                line_begin(text_, last.key_begin), last.key_begin - line_begin(text_, last.key_begin)));
             const bool has_comma = last.comma != std::string::npos;
             const std::size_t behind = has_comma ? last.comma + 1 : last.value->end;
             const std::size_t at = own_line ? after_comments_on_line(text_, behind) : behind;
-            out.insert(at, (own_line ? "\n" + indent : std::string(" ")) + key + indented(made, indent) + (has_comma ? "," : ""));
+            out.insert(at, (own_line ? "\n" + indent : std::string(" ")) + key + indented(made, indent) +
+                               (has_comma ? "," : ""));
             if (!has_comma) out.insert(last.value->end, ",");
         }
     }
@@ -186,7 +191,8 @@ Result<std::string> Document::with(std::span<const std::string> path, const json
     json::value* at = walk(expected, path.first(parents));
     at->get_object()[path[parents]] = nested(path.subspan(parents + 1), value);
     const auto again = parse(out);
-    if (!again || again->root() != expected) return PINCER_FAIL(internal, "{} could not be edited in place", to_string(path));
+    if (!again || again->root() != expected)
+        return PINCER_FAIL(internal, "{} could not be edited in place", to_string(path));
     return out;
 }
 
@@ -194,8 +200,10 @@ Result<std::string> Document::without(std::span<const std::string> path) const {
     PINCER_ASSERT(!path.empty(), "the root itself is not taken out");
     const Node* parent = node_at(path.first(path.size() - 1));
     const json::value* parent_value = find(path.first(path.size() - 1));
-    if (!parent || !parent_value->is_object() || !parent->child(path.back())) return PINCER_FAIL(not_found, "there is no {}", to_string(path));
-    const auto member = std::find_if(parent->members.begin(), parent->members.end(), [&](const auto& m) { return m.key == path.back(); });
+    if (!parent || !parent_value->is_object() || !parent->child(path.back()))
+        return PINCER_FAIL(not_found, "there is no {}", to_string(path));
+    const auto member = std::find_if(parent->members.begin(), parent->members.end(),
+                                     [&](const auto& m) { return m.key == path.back(); });
     const bool has_comma = member->comma != std::string::npos;
 
     std::size_t begin = member->key_begin;
@@ -203,7 +211,8 @@ Result<std::string> Document::without(std::span<const std::string> path) const {
     const std::size_t line = line_begin(text_, begin);
     const std::size_t behind = after_comments_on_line(text_, end);  // a comment on its line speaks of it
     const std::size_t line_end = std::min(text_.find('\n', behind), text_.size());
-    const bool own_lines = is_blank(std::string_view(text_).substr(line, begin - line)) && is_blank(std::string_view(text_).substr(behind, line_end - behind));
+    const bool own_lines = is_blank(std::string_view(text_).substr(line, begin - line)) &&
+                           is_blank(std::string_view(text_).substr(behind, line_end - behind));
     if (own_lines) {  // take the line break with it
         begin = line;
         end = std::min(line_end + 1, text_.size());
@@ -212,12 +221,14 @@ Result<std::string> Document::without(std::span<const std::string> path) const {
     }
     std::string out = text_;
     out.erase(begin, end - begin);
-    if (!has_comma && member != parent->members.begin()) out.erase(std::prev(member)->comma, 1);  // the one before is now the last
+    if (!has_comma && member != parent->members.begin())
+        out.erase(std::prev(member)->comma, 1);  // the one before is now the last
 
     json::value expected = root_;
     walk(expected, path.first(path.size() - 1))->get_object().erase(path.back());
     const auto again = parse(out);
-    if (!again || again->root() != expected) return PINCER_FAIL(internal, "{} could not be edited in place", to_string(path));
+    if (!again || again->root() != expected)
+        return PINCER_FAIL(internal, "{} could not be edited in place", to_string(path));
     return out;
 }
 

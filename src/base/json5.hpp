@@ -22,13 +22,13 @@ struct Place {
 
 // A way down: keys of objects, decimal indices of arrays.
 using Path = std::vector<std::string>;
-Path path_of(std::string_view dotted);           // "mcp.servers.docs"
+Path path_of(std::string_view dotted);                     // "mcp.servers.docs"
 std::string to_string(std::span<const std::string> path);  // keys with a dot in them are quoted
 
 class Document {
 public:
-    // Errors: too_large; invalid_argument, "line 3, column 7: expected ',' or '}'". A key that stands twice in one object
-    // and the numbers Infinity and NaN are refused: no reader of ours could keep them.
+    // Errors: too_large; invalid_argument, "line 3, column 7: expected ',' or '}'". A key that stands twice in one
+    // object and the numbers Infinity and NaN are refused: no reader of ours could keep them.
     static Result<Document> parse(std::string text, json::Limits limits = {.bytes = 8u << 20, .depth = 64});
     ~Document();
     Document(Document&&) noexcept;

@@ -14,7 +14,8 @@ TEST(Json5, reads_what_json_reads_and_more) {
     EXPECT_EQ(value_of(R"({"a": [1, -2.5, true, null, "x"]})"), R"({"a":[1,-2.5E0,true,null,"x"]})");
     EXPECT_EQ(value_of("{a: 'it\\'s', $b_1: [1,2,], /* c */ d: +.5, // e\n}"), R"({"a":"it's","$b_1":[1,2],"d":5E-1})");
     EXPECT_EQ(value_of("[0x1F, -0xa, 1e3, 5., 0]"), R"([31,-10,1E3,5E0,0])");
-    EXPECT_EQ(value_of("'a\\\nb\\x41\\u00e9\\ud83d\\ude00\\0'"), json::write(json::value(std::string_view("abA\xC3\xA9\xF0\x9F\x98\x80\0", 10))));
+    EXPECT_EQ(value_of("'a\\\nb\\x41\\u00e9\\ud83d\\ude00\\0'"),
+              json::write(json::value(std::string_view("abA\xC3\xA9\xF0\x9F\x98\x80\0", 10))));
     EXPECT_EQ(value_of("\xEF\xBB\xBF{ \xC2\xA0\n}"), "{}");
     EXPECT_EQ(value_of("{straße: 1}"), R"({"straße":1})");
 }
@@ -38,7 +39,8 @@ TEST(Json5, errors_name_line_and_column) {
 }
 
 TEST(Json5, knows_where_things_stand) {
-    const auto document = *Document::parse("{\n  // the door\n  gateway: {\n    port: 18789,\n    list: ['a', 'b'],\n  },\n}\n");
+    const auto document =
+        *Document::parse("{\n  // the door\n  gateway: {\n    port: 18789,\n    list: ['a', 'b'],\n  },\n}\n");
     const auto port = document.place_of(path_of("gateway.port"));
     ASSERT_TRUE(port);
     EXPECT_EQ(port->line, 4u);
@@ -66,7 +68,8 @@ std::string without(std::string text, std::string_view path) {
 }
 
 TEST(Json5Edit, replaces_a_value_and_nothing_else) {
-    EXPECT_EQ(with("{\n  a: 1, // one\n  b: {x: 1}, // two\n}\n", "b", json::object{{"y", 2}}), "{\n  a: 1, // one\n  b: {\n    \"y\": 2\n  }, // two\n}\n");
+    EXPECT_EQ(with("{\n  a: 1, // one\n  b: {x: 1}, // two\n}\n", "b", json::object{{"y", 2}}),
+              "{\n  a: 1, // one\n  b: {\n    \"y\": 2\n  }, // two\n}\n");
     EXPECT_EQ(with("{'a' : /* here */ 1 }", "a", "t"), "{'a' : /* here */ \"t\" }");
 }
 
@@ -74,10 +77,12 @@ TEST(Json5Edit, adds_a_member_after_the_last_and_its_comment) {
     EXPECT_EQ(with("{\n  \"a\": 1 // one\n}\n", "b", 2), "{\n  \"a\": 1, // one\n  \"b\": 2\n}\n");
     EXPECT_EQ(with("{\n  a: 1, /* one */\n  // end\n}\n", "b", 2), "{\n  a: 1, /* one */\n  \"b\": 2,\n  // end\n}\n");
     EXPECT_EQ(with("{a: 1}", "b", 2), "{a: 1, \"b\": 2}");
-    EXPECT_EQ(with("{}", "mcp.servers.x", json::object{{"command", "c"}}),
-              "{\n  \"mcp\": {\n    \"servers\": {\n      \"x\": {\n        \"command\": \"c\"\n      }\n    }\n  }\n}");
+    EXPECT_EQ(
+        with("{}", "mcp.servers.x", json::object{{"command", "c"}}),
+        "{\n  \"mcp\": {\n    \"servers\": {\n      \"x\": {\n        \"command\": \"c\"\n      }\n    }\n  }\n}");
     EXPECT_EQ(with("{\n  // nothing yet\n}\n", "a", 1), "{\n  \"a\": 1\n  // nothing yet\n}\n");
-    EXPECT_EQ(with("{\n  mcp: {\n    servers: {}\n  }\n}", "mcp.servers.x", 1), "{\n  mcp: {\n    servers: {\n      \"x\": 1\n    }\n  }\n}");
+    EXPECT_EQ(with("{\n  mcp: {\n    servers: {}\n  }\n}", "mcp.servers.x", 1),
+              "{\n  mcp: {\n    servers: {\n      \"x\": 1\n    }\n  }\n}");
 }
 
 TEST(Json5Edit, takes_a_member_out) {

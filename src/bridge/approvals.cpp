@@ -10,7 +10,9 @@ void OpenApprovals::on_requested(std::string_view kind, const json::object& payl
     if (id.empty()) return;
     if (open_.size() >= kMaxOpen) sweep(now);
     if (open_.size() >= kMaxOpen) return;
-    Entry entry{.kind = std::string(kind), .created_at_ms = json::int_at(payload, "createdAtMs"), .expires_at_ms = json::int_at(payload, "expiresAtMs")};
+    Entry entry{.kind = std::string(kind),
+                .created_at_ms = json::int_at(payload, "createdAtMs"),
+                .expires_at_ms = json::int_at(payload, "expiresAtMs")};
     if (const json::value* request = json::find(payload, "request")) entry.request = *request;
     entry.gone_at = entry.expires_at_ms ? from_millis(*entry.expires_at_ms) : now + kDefaultTtl;
     if (entry.gone_at > now) open_[id] = std::move(entry);
@@ -31,7 +33,9 @@ json::array OpenApprovals::list(WallTime now) {
     sweep(now);
     std::vector<std::pair<const std::string, Entry>*> order;
     for (auto& item : open_) order.push_back(&item);
-    const auto age = [](const auto* item) { return std::pair(item->second.created_at_ms.value_or(0), std::string_view(item->first)); };
+    const auto age = [](const auto* item) {
+        return std::pair(item->second.created_at_ms.value_or(0), std::string_view(item->first));
+    };
     std::sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return age(a) < age(b); });
     json::array out;
     for (const auto* item : order) {

@@ -25,7 +25,12 @@ mcp::ServerOptions server_options(const BridgeOptions& options, const ClaudeChan
 
 wire::ClientOptions client_options(const BridgeOptions& options) {
     wire::ClientOptions out = options.client;
-    out.connect.client = {.id = "cli", .mode = "cli", .version = options.version, .platform = "linux", .display_name = "OpenClaw MCP", .device_family = "Linux"};
+    out.connect.client = {.id = "cli",
+                          .mode = "cli",
+                          .version = options.version,
+                          .platform = "linux",
+                          .display_name = "OpenClaw MCP",
+                          .device_family = "Linux"};
     out.connect.caps = {"approvals"};
     out.connect.scopes = {"operator.read", "operator.write", "operator.approvals"};
     return out;
@@ -38,7 +43,8 @@ std::optional<std::int64_t> event_id_of(const json::value& payload) {
 
 }  // namespace
 
-Bridge::Bridge(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random, BridgeOptions options)
+Bridge::Bridge(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random,
+               BridgeOptions options)
     : options_(std::move(options)),
       clock_(clock),
       random_(random),
@@ -49,7 +55,8 @@ Bridge::Bridge(io::Runtime& runtime, io::WebSocketConnector& connector, const Cl
     add_tools();
     if (!options_.state_dir.empty()) open_log();
     server_.on_notification("notifications/claude/channel/permission_request", [this](const json::object& params) {
-        if (auto event = claude_.on_permission_request(params, clock_.wall())) push(std::move(*event), "", std::nullopt);
+        if (auto event = claude_.on_permission_request(params, clock_.wall()))
+            push(std::move(*event), "", std::nullopt);
     });
 }
 
@@ -68,7 +75,8 @@ void Bridge::say(std::string line) const {
 
 void Bridge::say_final(const Error& error) const {
     const std::string where = options_.client.url.origin();
-    say(fmt::format("the Gateway at {} refuses this bridge: {}{}", where, error.message(), error.reason().empty() ? "" : " [" + error.reason() + "]"));
+    say(fmt::format("the Gateway at {} refuses this bridge: {}{}", where, error.message(),
+                    error.reason().empty() ? "" : " [" + error.reason() + "]"));
 }
 
 void Bridge::add_tools() {
@@ -95,7 +103,8 @@ void Bridge::add_tools() {
 Task<Result<json::object>> Bridge::ask(std::string method, json::object params) {
     PINCER_CO_CHECK(co_await client_.ready(Deadline::after(options_.ready_within)));
     json::value value(std::move(params));
-    PINCER_CO_TRY(json::value payload, co_await client_.call(std::move(method), std::move(value), Deadline::after(options_.call_timeout)));
+    PINCER_CO_TRY(json::value payload,
+                  co_await client_.call(std::move(method), std::move(value), Deadline::after(options_.call_timeout)));
     if (!payload.is_object()) co_return PINCER_FAIL(protocol, "the Gateway's answer is not an object");
     co_return std::move(payload.get_object());
 }
@@ -120,7 +129,8 @@ Bridge::Answer Bridge::conversation_get(mcp::ToolCall call) {
 }
 
 Bridge::Answer Bridge::messages_read(mcp::ToolCall call) {
-    json::object params{{"key", json::string_or(call.arguments, "session_key")}, {"limit", json::int_at(call.arguments, "limit").value_or(20)}};
+    json::object params{{"key", json::string_or(call.arguments, "session_key")},
+                        {"limit", json::int_at(call.arguments, "limit").value_or(20)}};
     PINCER_CO_TRY(json::object payload, co_await ask("sessions.get", std::move(params)));
     co_return messages_result(std::move(payload["messages"]));
 }
@@ -156,7 +166,8 @@ Bridge::Answer Bridge::attachments_fetch(mcp::ToolCall call) {
 Bridge::Answer Bridge::events_poll(mcp::ToolCall call) {
     PINCER_CO_CHECK(co_await client_.ready(Deadline::after(options_.ready_within)));
     const auto limit = std::size_t(json::int_at(call.arguments, "limit").value_or(20));
-    co_return events_result(queue_.poll(json::int_at(call.arguments, "after_cursor").value_or(0), json::string_or(call.arguments, "session_key"), limit));
+    co_return events_result(queue_.poll(json::int_at(call.arguments, "after_cursor").value_or(0),
+                                        json::string_or(call.arguments, "session_key"), limit));
 }
 
 Bridge::Answer Bridge::events_wait(mcp::ToolCall call) {
@@ -206,17 +217,21 @@ Bridge::Answer Bridge::permissions_respond(mcp::ToolCall call) {
 
 Task<Result<>> Bridge::on_connected(const wire::Hello& hello) {
     json::object none;
-    PINCER_CO_CHECK(co_await client_.call("sessions.subscribe", std::move(none), Deadline::after(options_.call_timeout)));
+    PINCER_CO_CHECK(
+        co_await client_.call("sessions.subscribe", std::move(none), Deadline::after(options_.call_timeout)));
     if (hello.offers("events.replay")) co_await catch_up();
     if (hello.offers("exec.approval.list")) co_await refresh_approvals("exec");
     if (hello.offers("plugin.approval.list")) co_await refresh_approvals("plugin");
-    if (outage_told_ || options_.verbose) say(fmt::format("connected to the Gateway (version {})", hello.server_version));
+    if (outage_told_ || options_.verbose)
+        say(fmt::format("connected to the Gateway (version {})", hello.server_version));
     outage_told_ = false;
     co_return Result<>();
 }
 
 void Bridge::on_down(const Error& error, Millis again_in) {
-    if (!outage_told_ || options_.verbose) say(fmt::format("the Gateway is not there: {}; trying again in {}", error.message(), format_duration(again_in)));
+    if (!outage_told_ || options_.verbose)
+        say(fmt::format("the Gateway is not there: {}; trying again in {}", error.message(),
+                        format_duration(again_in)));
     outage_told_ = true;
 }
 
@@ -225,16 +240,19 @@ Task<> Bridge::catch_up() {
     replaying_ = true;
     const Result<> replayed = co_await replay();
     replaying_ = false;
-    if (!replayed) say(fmt::format("events of the time without connection may be missing: {}", replayed.error().message()));
+    if (!replayed)
+        say(fmt::format("events of the time without connection may be missing: {}", replayed.error().message()));
     for (Incoming& incoming : std::exchange(held_, {})) accept(std::move(incoming));
 }
 
 Task<Result<>> Bridge::replay() {
     const bool first_time = !last_event_id_;
     while (true) {
-        json::object params{{"afterEventId", last_event_id_.value_or(kMaxSafeInteger)}, {"limit", first_time ? 1 : kReplayPage}};
+        json::object params{{"afterEventId", last_event_id_.value_or(kMaxSafeInteger)},
+                            {"limit", first_time ? 1 : kReplayPage}};
         json::value value(std::move(params));
-        PINCER_CO_TRY(const json::value payload, co_await client_.call("events.replay", std::move(value), Deadline::after(options_.call_timeout)));
+        PINCER_CO_TRY(const json::value payload,
+                      co_await client_.call("events.replay", std::move(value), Deadline::after(options_.call_timeout)));
         const json::object* page = payload.if_object();
         const json::array* events = page ? json::array_at(*page, "events") : nullptr;
         if (!events) co_return PINCER_FAIL(protocol, "the Gateway's replay has no events");
@@ -259,7 +277,8 @@ Task<Result<>> Bridge::replay() {
 Task<> Bridge::refresh_approvals(std::string kind) {
     std::string method = kind + ".approval.list";
     json::object none;
-    const auto listed = co_await client_.call(std::move(method), std::move(none), Deadline::after(options_.call_timeout));
+    const auto listed =
+        co_await client_.call(std::move(method), std::move(none), Deadline::after(options_.call_timeout));
     if (listed && listed->is_array()) approvals_.replace(kind, listed->get_array(), clock_.wall());
 }
 
@@ -296,13 +315,15 @@ void Bridge::accept_message(const json::object& payload, std::optional<std::int6
     if (reaction.notify) server_.notify(std::move(reaction.notify->method), std::move(reaction.notify->params));
 }
 
-void Bridge::accept_approval(std::string_view kind, bool requested, const json::object& payload, std::optional<std::int64_t> id) {
+void Bridge::accept_approval(std::string_view kind, bool requested, const json::object& payload,
+                             std::optional<std::int64_t> id) {
     if (requested) {
         approvals_.on_requested(kind, payload, clock_.wall());
     } else {
         approvals_.on_resolved(json::string_or(payload, "id"));
     }
-    push({{"type", fmt::format("{}_approval_{}", kind, requested ? "requested" : "resolved")}, {"raw", payload}}, "", id);
+    push({{"type", fmt::format("{}_approval_{}", kind, requested ? "requested" : "resolved")}, {"raw", payload}}, "",
+         id);
 }
 
 void Bridge::push(json::object event, std::string_view session_key, std::optional<std::int64_t> id) {
@@ -358,8 +379,8 @@ Task<> watch_signals(Outcome& outcome) {
 
 }  // namespace
 
-Task<int> serve(io::Runtime& runtime, io::LineStream& stream, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random,
-                BridgeOptions options) {
+Task<int> serve(io::Runtime& runtime, io::LineStream& stream, io::WebSocketConnector& connector, const Clock& clock,
+                crypto::Random& random, BridgeOptions options) {
     Bridge bridge(runtime, connector, clock, random, std::move(options));
     Outcome outcome(runtime);
     io::TaskGroup tasks(runtime);

@@ -19,11 +19,11 @@
 namespace pincer::bridge {
 
 struct BridgeOptions {
-    wire::ClientOptions client;           // url and credentials; who we are is filled in
+    wire::ClientOptions client;  // url and credentials; who we are is filled in
     ClaudeMode claude = ClaudeMode::on;
-    std::string version;                  // of serverInfo and of the Gateway's client info
-    std::filesystem::path state_dir;      // empty: cursors begin anew with each start
-    Millis ready_within{30'000};          // how long a tool waits for the Gateway
+    std::string version;              // of serverInfo and of the Gateway's client info
+    std::filesystem::path state_dir;  // empty: cursors begin anew with each start
+    Millis ready_within{30'000};      // how long a tool waits for the Gateway
     Millis call_timeout{180'000};
     std::function<void(std::string_view line)> say;  // for people: stderr
     bool verbose = false;
@@ -31,7 +31,8 @@ struct BridgeOptions {
 
 class Bridge final : public wire::ClientObserver {
 public:
-    Bridge(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random, BridgeOptions options);
+    Bridge(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random,
+           BridgeOptions options);
     ~Bridge() override;
 
     mcp::Server& server() { return server_; }
@@ -70,7 +71,8 @@ private:
     };
     void accept(Incoming incoming);
     void accept_message(const json::object& payload, std::optional<std::int64_t> id);
-    void accept_approval(std::string_view kind, bool requested, const json::object& payload, std::optional<std::int64_t> id);
+    void accept_approval(std::string_view kind, bool requested, const json::object& payload,
+                         std::optional<std::int64_t> id);
     void push(json::object event, std::string_view session_key, std::optional<std::int64_t> id);
     void mark_seen(std::optional<std::int64_t> id);
     void open_log();
@@ -84,17 +86,17 @@ private:
     ClaudeChannel claude_;
     OpenApprovals approvals_;
     std::unique_ptr<EventLog> log_;
-    io::Event news_;                          // set at each push; events_wait resets it before it waits
+    io::Event news_;                             // set at each push; events_wait resets it before it waits
     std::optional<std::int64_t> last_event_id_;  // the newest of the Gateway's log that we have taken in
     bool replaying_ = false;
-    std::vector<Incoming> held_;              // what came while a replay ran
+    std::vector<Incoming> held_;  // what came while a replay ran
     bool outage_told_ = false;
     wire::Client client_;
 };
 
 // The whole program but for its arguments: MCP on `stream`, until its end, a signal, or a failure that is final.
 // Gives the exit code: 0 at the end of input or SIGINT/SIGTERM, 1 when the Gateway refuses us.
-Task<int> serve(io::Runtime& runtime, io::LineStream& stream, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random,
-                BridgeOptions options);
+Task<int> serve(io::Runtime& runtime, io::LineStream& stream, io::WebSocketConnector& connector, const Clock& clock,
+                crypto::Random& random, BridgeOptions options);
 
 }  // namespace pincer::bridge

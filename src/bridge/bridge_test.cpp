@@ -13,8 +13,8 @@
 namespace pincer::bridge {
 namespace {
 
-using wire::testing::ScriptedGateway;
 using ::testing::HasSubstr;
+using wire::testing::ScriptedGateway;
 
 Deadline soon() { return Deadline::after(Millis(5000)); }
 
@@ -115,13 +115,16 @@ protected:
     }
 
     Task<> initialize() {
-        json::object params{{"protocolVersion", "2025-06-18"}, {"capabilities", json::object()}, {"clientInfo", json::object{{"name", "t"}, {"version", "1"}}}};
+        json::object params{{"protocolVersion", "2025-06-18"},
+                            {"capabilities", json::object()},
+                            {"clientInfo", json::object{{"name", "t"}, {"version", "1"}}}};
         initialized = co_await request("initialize", std::move(params));
         json::object none;
         co_await notify("notifications/initialized", std::move(none));
     }
 
-    static json::object message(std::string_view text, std::string_view id, std::int64_t event_id = 0, bool owner = false) {
+    static json::object message(std::string_view text, std::string_view id, std::int64_t event_id = 0,
+                                bool owner = false) {
         json::object payload{{"sessionKey", "agent:main:main"},
                              {"senderIsOwner", owner},
                              {"message", json::object{{"role", "user"}, {"content", text}}},
@@ -167,10 +170,12 @@ TEST_F(BridgeTest, answers_as_the_original_did_in_the_recorded_session) {
         json::object asked = params.get_object();
         asked.erase("idempotencyKey");
         EXPECT_EQ(json::write(asked), json::write(*json::object_at(step, "params")));
-        if (const json::value* error = json::find(step, "error")) return std::unexpected(wire::parse_wire_error(*error));
+        if (const json::value* error = json::find(step, "error"))
+            return std::unexpected(wire::parse_wire_error(*error));
         return std::expected<json::value, wire::WireError>(*json::find(step, "payload"));
     };
-    for (const char* method : {"sessions.list", "sessions.describe", "sessions.get", "chat.message.get", "send", "exec.approval.resolve", "plugin.approval.resolve"}) {
+    for (const char* method : {"sessions.list", "sessions.describe", "sessions.get", "chat.message.get", "send",
+                               "exec.approval.resolve", "plugin.approval.resolve"}) {
         gateway.on(method, scripted);
     }
     const auto body = [&]() -> Task<> {
@@ -207,8 +212,9 @@ TEST_F(BridgeTest, answers_as_the_original_did_in_the_recorded_session) {
         EXPECT_TRUE(script.empty());
     };
     EXPECT_EQ(run(options(), body), 0);
-    EXPECT_EQ(json::write(initialized),
-              R"({"protocolVersion":"2025-06-18","capabilities":{"experimental":{"claude/channel":{},"claude/channel/permission":{}},"tools":{"listChanged":true}},"serverInfo":{"name":"openclaw","version":"2026.9.6"}})");
+    EXPECT_EQ(
+        json::write(initialized),
+        R"({"protocolVersion":"2025-06-18","capabilities":{"experimental":{"claude/channel":{},"claude/channel/permission":{}},"tools":{"listChanged":true}},"serverInfo":{"name":"openclaw","version":"2026.9.6"}})");
 }
 
 TEST_F(BridgeTest, initialize_and_the_tool_list_are_answered_without_a_gateway) {
@@ -253,7 +259,8 @@ TEST_F(BridgeTest, a_gateway_that_refuses_us_ends_the_program) {
     };
     EXPECT_EQ(run(std::move(opts), body), 1);
     EXPECT_EQ(said.front(),
-              "openclaw mcp serve: the Gateway at ws://127.0.0.1:18789 refuses this bridge: unauthorized: gateway token mismatch (provide gateway auth token) "
+              "openclaw mcp serve: the Gateway at ws://127.0.0.1:18789 refuses this bridge: unauthorized: gateway "
+              "token mismatch (provide gateway auth token) "
               "[AUTH_TOKEN_MISMATCH]");
 }
 
@@ -265,7 +272,8 @@ TEST_F(BridgeTest, what_happened_during_an_outage_is_replayed_once) {
         for (const json::value& entry : log) {
             if (entry.at("id").to_number<std::int64_t>() > after) page.push_back(entry);
         }
-        if (after > 0 && after < 100) gateway.emit("session.message", message("live", "m3", 3));  // arrives while we read
+        if (after > 0 && after < 100)
+            gateway.emit("session.message", message("live", "m3", 3));  // arrives while we read
         return json::value(json::object{{"events", page}, {"oldestId", 1}, {"newestId", std::int64_t(log.size())}});
     });
     const auto body = [&]() -> Task<> {
@@ -278,7 +286,8 @@ TEST_F(BridgeTest, what_happened_during_an_outage_is_replayed_once) {
         EXPECT_EQ(first_text(co_await call("events_wait", std::move(wait))), "event 1");
         gateway.drop();
         for (int id = 2; id <= 3; ++id) {
-            log.push_back(json::object{{"id", id}, {"event", "session.message"}, {"payload", message("away", fmt::format("m{}", id), id)}});
+            log.push_back(json::object{
+                {"id", id}, {"event", "session.message"}, {"payload", message("away", fmt::format("m{}", id), id)}});
         }
         json::object third{{"after_cursor", 2}};
         EXPECT_EQ(first_text(co_await call("events_wait", std::move(third))), "event 3");
@@ -319,7 +328,10 @@ TEST_F(BridgeTest, a_cursor_outlives_the_process_with_a_state_folder) {
 TEST_F(BridgeTest, approvals_are_listed_from_before_and_after_we_came) {
     const std::int64_t now = to_millis(clock.wall());
     const auto row = [&](std::string_view id, std::int64_t at) {
-        return json::object{{"id", id}, {"request", json::object{{"command", "ls"}}}, {"createdAtMs", at}, {"expiresAtMs", now + 60'000}};
+        return json::object{{"id", id},
+                            {"request", json::object{{"command", "ls"}}},
+                            {"createdAtMs", at},
+                            {"expiresAtMs", now + 60'000}};
     };
     gateway.on("exec.approval.list", json::array{row("early", now - 5)});
     gateway.on("plugin.approval.resolve", json::object{{"ok", true}});

@@ -35,7 +35,8 @@ std::optional<PermissionReply> permission_reply_of(std::string_view text) {
     const std::string_view rest = words.substr(allow ? 3 : 2);
     const std::string_view id = trim(rest);
     if (rest.size() == id.size() || id.size() != 5) return std::nullopt;  // a blank must stand between them
-    if (!std::all_of(id.begin(), id.end(), [](char c) { return c >= 'a' && c <= 'z' && c != 'l'; })) return std::nullopt;
+    if (!std::all_of(id.begin(), id.end(), [](char c) { return c >= 'a' && c <= 'z' && c != 'l'; }))
+        return std::nullopt;
     return PermissionReply{allow, std::string(id)};
 }
 
@@ -52,7 +53,11 @@ std::optional<json::object> ClaudeChannel::on_permission_request(const json::obj
     if (id.empty() || !tool || !description || !preview) return std::nullopt;
     sweep(now);
     if (pending_.size() < kMaxPending) pending_[to_lower(id)] = now + kPermissionTtl;
-    return json::object{{"type", "claude_permission_request"}, {"requestId", id}, {"toolName", *tool}, {"description", *description}, {"inputPreview", *preview}};
+    return json::object{{"type", "claude_permission_request"},
+                        {"requestId", id},
+                        {"toolName", *tool},
+                        {"description", *description},
+                        {"inputPreview", *preview}};
 }
 
 ClaudeChannel::Reaction ClaudeChannel::on_message(const json::object& event, WallTime now) {

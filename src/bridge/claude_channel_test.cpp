@@ -10,16 +10,20 @@ namespace {
 
 const WallTime kNow = from_millis(1'000'000);
 
-json::object prompt(std::string_view id) { return {{"request_id", id}, {"tool_name", "Bash"}, {"description", "d"}, {"input_preview", "{}"}}; }
+json::object prompt(std::string_view id) {
+    return {{"request_id", id}, {"tool_name", "Bash"}, {"description", "d"}, {"input_preview", "{}"}};
+}
 json::object said(std::string_view text, bool owner, std::string_view role = "user") {
-    return {{"type", "message"}, {"sessionKey", "k"}, {"conversation", json::object{{"channel", "c"}, {"to", "t"}}}, {"role", role}, {"text", text}, {"raw", json::object{{"senderIsOwner", owner}}}};
+    return {{"type", "message"}, {"sessionKey", "k"}, {"conversation", json::object{{"channel", "c"}, {"to", "t"}}},
+            {"role", role},      {"text", text},      {"raw", json::object{{"senderIsOwner", owner}}}};
 }
 
 TEST(PermissionReply, is_yes_or_no_and_five_letters) {
     EXPECT_TRUE(permission_reply_of("yes abcde")->allow);
     EXPECT_FALSE(permission_reply_of(" NO   ABCDE\n")->allow);
     EXPECT_EQ(permission_reply_of("No aBcDe")->request_id, "abcde");
-    for (const char* other : {"yesabcde", "yes abcdl", "yes abcdef", "yes abcd", "yes", "maybe abcde", "yes abcde please", "yes abc1e", ""}) {
+    for (const char* other : {"yesabcde", "yes abcdl", "yes abcdef", "yes abcd", "yes", "maybe abcde",
+                              "yes abcde please", "yes abc1e", ""}) {
         EXPECT_FALSE(permission_reply_of(other)) << other;
     }
 }
@@ -43,8 +47,9 @@ TEST(ClaudeChannel, a_prompt_is_forgotten_after_an_hour) {
 
 TEST(ClaudeChannel, pushes_user_messages_with_a_route_when_it_is_on) {
     ClaudeChannel channel(ClaudeMode::on);
-    EXPECT_EQ(json::write(channel.on_message(said("", true), kNow).notify->params),
-              R"({"content":"[non-text message]","meta":{"session_key":"k","channel":"c","to":"t","account_id":"","thread_id":"","message_id":""}})");
+    EXPECT_EQ(
+        json::write(channel.on_message(said("", true), kNow).notify->params),
+        R"({"content":"[non-text message]","meta":{"session_key":"k","channel":"c","to":"t","account_id":"","thread_id":"","message_id":""}})");
     EXPECT_FALSE(channel.on_message(said("x", true, "assistant"), kNow).notify);
     EXPECT_FALSE(ClaudeChannel(ClaudeMode::off).on_message(said("x", true), kNow).notify);
     EXPECT_FALSE(channel.on_permission_request({{"request_id", "abcde"}}, kNow));
@@ -55,24 +60,36 @@ TEST(OpenApprovals, expire_by_their_own_time_or_after_half_an_hour) {
     open.on_requested("exec", {{"id", "b"}, {"createdAtMs", 2}, {"expiresAtMs", 1'000'050}}, kNow);
     open.on_requested("plugin", {{"id", "a"}, {"createdAtMs", 1}}, kNow);
     open.on_requested("exec", {{"id", "gone"}, {"expiresAtMs", 999'999}}, kNow);
-    EXPECT_EQ(json::write(open.list(kNow)), R"([{"kind":"plugin","id":"a","createdAtMs":1},{"kind":"exec","id":"b","createdAtMs":2,"expiresAtMs":1000050}])");
+    EXPECT_EQ(
+        json::write(open.list(kNow)),
+        R"([{"kind":"plugin","id":"a","createdAtMs":1},{"kind":"exec","id":"b","createdAtMs":2,"expiresAtMs":1000050}])");
     EXPECT_EQ(open.list(kNow + Millis(50)).size(), 1u);
     EXPECT_EQ(open.list(kNow + OpenApprovals::kDefaultTtl).size(), 0u);
 }
 
 TEST(Conversations, take_their_route_from_the_best_source_and_need_one) {
-    const json::object row{{"key", "k"}, {"deliveryContext", json::object{{"channel", "Slack"}, {"to", "C1"}, {"threadId", 17}}}, {"lastChannel", "x"}, {"lastAccountId", "acc"}, {"origin", json::object{{"threadId", "o"}}}};
-    EXPECT_EQ(json::write(*conversation_of(row)), R"({"sessionKey":"k","channel":"slack","to":"C1","accountId":"acc","threadId":17,"updatedAt":null})");
+    const json::object row{{"key", "k"},
+                           {"deliveryContext", json::object{{"channel", "Slack"}, {"to", "C1"}, {"threadId", 17}}},
+                           {"lastChannel", "x"},
+                           {"lastAccountId", "acc"},
+                           {"origin", json::object{{"threadId", "o"}}}};
+    EXPECT_EQ(json::write(*conversation_of(row)),
+              R"({"sessionKey":"k","channel":"slack","to":"C1","accountId":"acc","threadId":17,"updatedAt":null})");
     EXPECT_EQ(route_of(row)->thread_id, "17");
     EXPECT_FALSE(conversation_of({{"key", "k"}, {"channel", "c"}}));
     EXPECT_FALSE(conversation_of({{"channel", "c"}, {"lastTo", "t"}}));
 }
 
 TEST(Attachments, are_blocks_that_are_not_text_and_the_media_of_the_record) {
-    const json::object message{{"content", json::array{json::object{{"type", "text"}, {"text", "a"}}, json::object{{"type", "image"}, {"data", "x"}}, json::object{{"type", "text"}, {"text", "b"}}}},
-                               {"__openclaw", json::object{{"id", "m"}, {"media", json::array{json::object{{"url", "u"}, {"secret", "no"}}}}}}};
+    const json::object message{
+        {"content",
+         json::array{json::object{{"type", "text"}, {"text", "a"}}, json::object{{"type", "image"}, {"data", "x"}},
+                     json::object{{"type", "text"}, {"text", "b"}}}},
+        {"__openclaw",
+         json::object{{"id", "m"}, {"media", json::array{json::object{{"url", "u"}, {"secret", "no"}}}}}}};
     EXPECT_EQ(text_of_message(message), "a\nb");
-    EXPECT_EQ(json::write(attachments_of_message(message)), R"([{"type":"image","data":"x"},{"type":"openclaw_media","media":{"url":"u","transcribed":false}}])");
+    EXPECT_EQ(json::write(attachments_of_message(message)),
+              R"([{"type":"image","data":"x"},{"type":"openclaw_media","media":{"url":"u","transcribed":false}}])");
 }
 
 }  // namespace

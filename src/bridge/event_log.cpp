@@ -16,7 +16,8 @@ constexpr std::size_t kMaxFileBytes = 256u << 20;
 
 std::string line_of(const QueuedEvent& event, std::optional<std::int64_t> event_id) {
     const std::string id = event_id ? fmt::format(R"("eventId":{},)", *event_id) : std::string();
-    return fmt::format("{{{}\"sessionKey\":{},\"event\":{}}}\n", id, json::write(json::value(event.session_key)), event.text);
+    return fmt::format("{{{}\"sessionKey\":{},\"event\":{}}}\n", id, json::write(json::value(event.session_key)),
+                       event.text);
 }
 
 std::string mark_of(std::int64_t event_id) { return fmt::format("{{\"eventId\":{}}}\n", event_id); }
@@ -29,7 +30,8 @@ Result<std::unique_ptr<EventLog>> EventLog::open(const std::filesystem::path& di
     const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock < 0) return PINCER_FAIL(io, "{}: {}", lock_path.string(), std::strerror(errno));
     std::unique_ptr<EventLog> log(new EventLog(dir / "mcp-events.jsonl", lock));
-    if (::flock(lock, LOCK_EX | LOCK_NB) != 0) return PINCER_FAIL(conflict, "another bridge keeps its events in {}", dir.string());
+    if (::flock(lock, LOCK_EX | LOCK_NB) != 0)
+        return PINCER_FAIL(conflict, "another bridge keeps its events in {}", dir.string());
     PINCER_CHECK(log->open_file());
     return log;
 }

@@ -33,7 +33,8 @@ public:
 
     // Puts "cursor" in front of `event` and drops the oldest beyond the limits. `event` has no "cursor" of its own.
     const QueuedEvent& push(json::object event, std::string_view session_key);
-    // From a log of an earlier life, oldest first, before anything is pushed. Cursors must rise; others are passed over.
+    // From a log of an earlier life, oldest first, before anything is pushed. Cursors must rise; others are passed
+    // over.
     void restore(QueuedEvent event);
 
     struct Page {

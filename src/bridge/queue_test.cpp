@@ -36,7 +36,8 @@ TEST(EventQueue, drops_the_oldest_and_reports_the_gap) {
 
 TEST(EventQueue, a_huge_event_keeps_its_place_and_loses_its_body) {
     EventQueue queue;
-    const auto& queued = queue.push({{"type", "message"}, {"messageId", "m"}, {"text", std::string(5u << 20, 'x')}}, "k");
+    const auto& queued =
+        queue.push({{"type", "message"}, {"messageId", "m"}, {"text", std::string(5u << 20, 'x')}}, "k");
     EXPECT_EQ(queued.text, R"({"cursor":1,"type":"message","messageId":"m","truncated":true})");
 }
 

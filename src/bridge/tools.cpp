@@ -28,10 +28,13 @@ struct RouteFields {
 };
 
 RouteFields fields_of(const json::object& row) {
-    return {first_of({in(row, "deliveryContext", "channel"), json::find(row, "lastChannel"), json::find(row, "channel"), in(row, "origin", "provider")}),
+    return {first_of({in(row, "deliveryContext", "channel"), json::find(row, "lastChannel"), json::find(row, "channel"),
+                      in(row, "origin", "provider")}),
             first_of({in(row, "deliveryContext", "to"), json::find(row, "lastTo")}),
-            first_of({in(row, "deliveryContext", "accountId"), json::find(row, "lastAccountId"), in(row, "origin", "accountId")}),
-            first_of({in(row, "deliveryContext", "threadId"), json::find(row, "lastThreadId"), in(row, "origin", "threadId")})};
+            first_of({in(row, "deliveryContext", "accountId"), json::find(row, "lastAccountId"),
+                      in(row, "origin", "accountId")}),
+            first_of({in(row, "deliveryContext", "threadId"), json::find(row, "lastThreadId"),
+                      in(row, "origin", "threadId")})};
 }
 
 std::string as_text(const json::value* v) {
@@ -39,7 +42,9 @@ std::string as_text(const json::value* v) {
     return v->is_string() ? std::string(v->get_string()) : json::write(*v);
 }
 
-void add_text_block(mcp::ToolResult& result, std::string text) { result.content.push_back(json::object{{"type", "text"}, {"text", std::move(text)}}); }
+void add_text_block(mcp::ToolResult& result, std::string text) {
+    result.content.push_back(json::object{{"type", "text"}, {"text", std::move(text)}});
+}
 
 mcp::ToolResult counted(std::string text, json::object structured) {
     std::string whole = json::write(structured);
@@ -60,7 +65,8 @@ json::value parsed_event(const QueuedEvent& event) {
 
 json::object media_block(const json::object& media) {
     json::object kept;
-    for (std::string_view key : {"url", "contentType", "kind", "fileName", "sizeBytes", "width", "height", "durationMs"}) {
+    for (std::string_view key :
+         {"url", "contentType", "kind", "fileName", "sizeBytes", "width", "height", "durationMs"}) {
         if (const json::value* v = json::find(media, key)) kept[key] = *v;
     }
     kept["transcribed"] = json::bool_at(media, "transcribed").value_or(false);
@@ -106,7 +112,8 @@ std::string text_of_message(const json::object& message) {
 }
 
 std::string id_of_message(const json::object& message) {
-    if (const json::value* id = in(message, "__openclaw", "id"); id && id->is_string()) return std::string(id->get_string());
+    if (const json::value* id = in(message, "__openclaw", "id"); id && id->is_string())
+        return std::string(id->get_string());
     return json::string_or(message, "id");
 }
 
@@ -185,10 +192,12 @@ mcp::ToolResult events_result(const EventQueue::Page& page) {
 
 mcp::ToolResult event_result(const EventQueue::Page& page) {
     if (page.gap) {
-        return counted(fmt::format("event gap before {}", page.gap->oldest_available_cursor), {{"event", nullptr}, {"gap", page.gap->to_json()}});
+        return counted(fmt::format("event gap before {}", page.gap->oldest_available_cursor),
+                       {{"event", nullptr}, {"gap", page.gap->to_json()}});
     }
     if (page.events.empty()) return mcp::ToolResult::of({{"event", nullptr}}, "timeout");
-    return counted(fmt::format("event {}", page.events.front()->cursor), {{"event", parsed_event(*page.events.front())}});
+    return counted(fmt::format("event {}", page.events.front()->cursor),
+                   {{"event", parsed_event(*page.events.front())}});
 }
 
 mcp::ToolResult approvals_result(json::array approvals) {
@@ -196,9 +205,12 @@ mcp::ToolResult approvals_result(json::array approvals) {
     return counted(std::move(text), {{"approvals", std::move(approvals)}});
 }
 
-mcp::ToolResult plain_result(std::string_view text, json::value result) { return counted(std::string(text), {{"result", std::move(result)}}); }
+mcp::ToolResult plain_result(std::string_view text, json::value result) {
+    return counted(std::string(text), {{"result", std::move(result)}});
+}
 
-json::object send_params(const Route& route, std::string_view session_key, std::string_view text, std::string_view idempotency_key) {
+json::object send_params(const Route& route, std::string_view session_key, std::string_view text,
+                         std::string_view idempotency_key) {
     json::object out{{"to", route.to}, {"channel", route.channel}};
     if (!route.account_id.empty()) out["accountId"] = route.account_id;
     if (!route.thread_id.empty()) out["threadId"] = route.thread_id;

@@ -22,7 +22,7 @@ std::optional<Route> route_of(const json::object& row);
 
 // A session.message payload as a queued event; nothing without session key or message.
 std::optional<json::object> message_event_of(const json::object& payload);
-std::string text_of_message(const json::object& message);   // text blocks, separated by line feeds
+std::string text_of_message(const json::object& message);  // text blocks, separated by line feeds
 json::array attachments_of_message(const json::object& message);
 std::string id_of_message(const json::object& message);
 
@@ -37,6 +37,7 @@ mcp::ToolResult approvals_result(json::array approvals);
 mcp::ToolResult plain_result(std::string_view text, json::value result);
 
 // Params of `send` for a conversation.
-json::object send_params(const Route& route, std::string_view session_key, std::string_view text, std::string_view idempotency_key);
+json::object send_params(const Route& route, std::string_view session_key, std::string_view text,
+                         std::string_view idempotency_key);
 
 }  // namespace pincer::bridge

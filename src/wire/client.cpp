@@ -35,7 +35,8 @@ Millis Backoff::next(crypto::Random& random) {
 
 class Client::Impl {
 public:
-    Impl(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random, ClientOptions options, ClientObserver& observer)
+    Impl(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random,
+         ClientOptions options, ClientObserver& observer)
         : connector_(connector),
           clock_(clock),
           random_(random),
@@ -88,7 +89,7 @@ private:
     io::Event stopping_;
     std::unique_ptr<io::WebSocket> socket_;
     std::unordered_map<std::string, std::shared_ptr<Pending>> pending_;
-    std::optional<Error> over_;        // run() has ended with this
+    std::optional<Error> over_;  // run() has ended with this
     std::optional<Error> announce_failed_;
     std::uint64_t sent_ = 0;
 };
@@ -208,10 +209,13 @@ Task<Result<Hello>> Client::Impl::shake_hands(Deadline deadline) {
         auto received = co_await receive(deadline);
         if (!received) {
             Error error = std::move(received).error();
-            if (error.code() == ErrorCode::timed_out) error = Error(ErrorCode::timed_out, challenged ? "the Gateway did not answer connect in time" : "the Gateway sent no challenge in time");
+            if (error.code() == ErrorCode::timed_out)
+                error = Error(ErrorCode::timed_out, challenged ? "the Gateway did not answer connect in time"
+                                                               : "the Gateway sent no challenge in time");
             if (error.code() == ErrorCode::unavailable) {
                 const io::WsClose close = socket_->close_status();
-                error = lost(fmt::format("the Gateway closed the connection during the handshake (code {}{}{})", close.code, close.reason.empty() ? "" : ": ", close.reason));
+                error = lost(fmt::format("the Gateway closed the connection during the handshake (code {}{}{})",
+                                         close.code, close.reason.empty() ? "" : ": ", close.reason));
             }
             co_return Failure(std::move(error));
         }
@@ -250,7 +254,8 @@ Task<Error> Client::Impl::read_until_broken() {
             co_return error;
         }
         const io::WsClose close = socket_->close_status();
-        co_return lost(fmt::format("the Gateway closed the connection (code {}{}{})", close.code, close.reason.empty() ? "" : ": ", close.reason));
+        co_return lost(fmt::format("the Gateway closed the connection (code {}{}{})", close.code,
+                                   close.reason.empty() ? "" : ": ", close.reason));
     }
 }
 
@@ -293,7 +298,8 @@ Task<Result<>> Client::Impl::ready(Deadline deadline) {
         if (over_) co_return Failure(*over_);
         const Result<> waited = co_await ready_.wait(deadline);
         if (waited) continue;
-        if (waited.error().code() == ErrorCode::timed_out) co_return PINCER_FAIL(timed_out, "the Gateway at {} could not be reached in time", options_.url.origin());
+        if (waited.error().code() == ErrorCode::timed_out)
+            co_return PINCER_FAIL(timed_out, "the Gateway at {} could not be reached in time", options_.url.origin());
         co_return waited;
     }
     co_return Result<>();
@@ -314,12 +320,13 @@ Task<Result<json::value>> Client::Impl::call(std::string method, json::value par
     const Result<> waited = co_await waiting->done.wait(deadline);
     if (waiting->answer) co_return std::move(*waiting->answer);
     pending_.erase(id);
-    if (waited.error().code() == ErrorCode::timed_out) co_return PINCER_FAIL(timed_out, "{} timed out after {}", method, format_duration(allowed));
+    if (waited.error().code() == ErrorCode::timed_out)
+        co_return PINCER_FAIL(timed_out, "{} timed out after {}", method, format_duration(allowed));
     co_return Failure(waited.error());
 }
 
-Client::Client(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random, ClientOptions options,
-               ClientObserver& observer)
+Client::Client(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random,
+               ClientOptions options, ClientObserver& observer)
     : impl_(std::make_unique<Impl>(runtime, connector, clock, random, std::move(options), observer)) {}
 Client::~Client() = default;
 Task<Result<>> Client::run() { return impl_->run(); }

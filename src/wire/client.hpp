@@ -21,15 +21,15 @@ namespace pincer::wire {
 
 struct ClientOptions {
     io::Url url;
-    ConnectParams connect;               // without auth and device: those are filled in
-    Secret token;                        // shared token; when there is no credential the device's own token is used
+    ConnectParams connect;  // without auth and device: those are filled in
+    Secret token;           // shared token; when there is no credential the device's own token is used
     Secret password;
-    DeviceIdentity* device = nullptr;    // outlives the client; null: connect without a device
-    io::EgressPolicy egress;             // what may be dialled
-    Millis connect_timeout{15'000};      // one attempt, dial to hello-ok
+    DeviceIdentity* device = nullptr;  // outlives the client; null: connect without a device
+    io::EgressPolicy egress;           // what may be dialled
+    Millis connect_timeout{15'000};    // one attempt, dial to hello-ok
     Millis first_backoff{1'000};
     Millis max_backoff{30'000};
-    bool reconnect = true;               // false: the first failure ends run()
+    bool reconnect = true;  // false: the first failure ends run()
 };
 
 // Hears what happens, on the io thread. Must not destroy the client from inside.
@@ -46,8 +46,8 @@ public:
 
 class Client {
 public:
-    Client(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random, ClientOptions options,
-           ClientObserver& observer);
+    Client(io::Runtime& runtime, io::WebSocketConnector& connector, const Clock& clock, crypto::Random& random,
+           ClientOptions options, ClientObserver& observer);
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;

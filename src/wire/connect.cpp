@@ -12,10 +12,25 @@
 namespace pincer::wire {
 namespace {
 
-constexpr std::array<std::string_view, 17> kClientIds = {
-    "webchat-ui",     "openclaw-control-ui", "openclaw-browser-copilot", "openclaw-tui", "webchat",         "cli",  "gateway-client", "openclaw-macos", "openclaw-linux",
-    "openclaw-ios",   "openclaw-watchos",    "openclaw-android",         "node-host",    "openclaw-worker", "test", "fingerprint",    "openclaw-probe"};
-constexpr std::array<std::string_view, 8> kClientModes = {"webchat", "cli", "ui", "backend", "node", "worker", "probe", "test"};
+constexpr std::array<std::string_view, 17> kClientIds = {"webchat-ui",
+                                                         "openclaw-control-ui",
+                                                         "openclaw-browser-copilot",
+                                                         "openclaw-tui",
+                                                         "webchat",
+                                                         "cli",
+                                                         "gateway-client",
+                                                         "openclaw-macos",
+                                                         "openclaw-linux",
+                                                         "openclaw-ios",
+                                                         "openclaw-watchos",
+                                                         "openclaw-android",
+                                                         "node-host",
+                                                         "openclaw-worker",
+                                                         "test",
+                                                         "fingerprint",
+                                                         "openclaw-probe"};
+constexpr std::array<std::string_view, 8> kClientModes = {"webchat", "cli",    "ui",    "backend",
+                                                          "node",    "worker", "probe", "test"};
 
 constexpr Schema kWord = string(1);
 constexpr Schema kFlag = boolean();
@@ -32,19 +47,13 @@ constexpr Field kClientFields[] = {
     {"instanceId", string(1)},
 };
 constexpr Field kDeviceFields[] = {
-    {"id", string(1), Need::required},
-    {"publicKey", string(1), Need::required},
-    {"signature", string(1), Need::required},
-    {"signedAt", integer(), Need::required},
+    {"id", string(1), Need::required},        {"publicKey", string(1), Need::required},
+    {"signature", string(1), Need::required}, {"signedAt", integer(), Need::required},
     {"nonce", string(1), Need::required},
 };
 constexpr Field kAuthFields[] = {
-    {"token", string()},
-    {"bootstrapToken", string()},
-    {"deviceToken", string()},
-    {"password", string()},
-    {"approvalRuntimeToken", string()},
-    {"agentRuntimeIdentityToken", string()},
+    {"token", string()},    {"bootstrapToken", string()},       {"deviceToken", string()},
+    {"password", string()}, {"approvalRuntimeToken", string()}, {"agentRuntimeIdentityToken", string()},
 };
 constexpr Field kConnectFields[] = {
     {"minProtocol", integer(1), Need::required},
@@ -164,15 +173,20 @@ Result<ConnectParams> parse_connect(const json::value& params) {
 }
 
 json::object to_json(const ConnectParams& params) {
-    json::object out{{"minProtocol", params.min_protocol}, {"maxProtocol", params.max_protocol}, {"client", client_json(params.client)}};
+    json::object out{{"minProtocol", params.min_protocol},
+                     {"maxProtocol", params.max_protocol},
+                     {"client", client_json(params.client)}};
     out["caps"] = to_array(params.caps);
     if (!params.auth.empty()) out["auth"] = auth_json(params.auth);
     out["role"] = params.role;
     out["scopes"] = to_array(params.scopes);
     if (params.device) {
         const DeviceProof& device = *params.device;
-        out["device"] = json::object{
-            {"id", device.id}, {"publicKey", device.public_key}, {"signature", device.signature}, {"signedAt", device.signed_at_ms}, {"nonce", device.nonce}};
+        out["device"] = json::object{{"id", device.id},
+                                     {"publicKey", device.public_key},
+                                     {"signature", device.signature},
+                                     {"signedAt", device.signed_at_ms},
+                                     {"nonce", device.nonce}};
     }
     put(out, "locale", params.locale);
     put(out, "userAgent", params.user_agent);
@@ -181,7 +195,9 @@ json::object to_json(const ConnectParams& params) {
 
 std::optional<ConnectFailure> check_protocol(const ConnectParams& params) {
     const bool older_will_do = params.client.mode == "node" || params.client.mode == "probe";
-    const auto fits = [&](std::int64_t version) { return params.min_protocol <= version && version <= params.max_protocol; };
+    const auto fits = [&](std::int64_t version) {
+        return params.min_protocol <= version && version <= params.max_protocol;
+    };
     if (fits(kProtocolVersion) || (older_will_do && fits(kMinProbeProtocol))) return std::nullopt;
     return connect_failure::protocol_mismatch(params.min_protocol, params.max_protocol);
 }
@@ -191,20 +207,28 @@ std::string device_id(const crypto::Ed25519PublicKey& key) { return crypto::sha2
 namespace {
 
 std::string signed_fields(std::string_view version, const ConnectParams& params, const DeviceProof& device) {
-    return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}", version, device.id, params.client.id, params.client.mode, params.role, join(params.scopes, ","),
-                       device.signed_at_ms, params.auth.signed_token().reveal(), device.nonce);
+    return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}", version, device.id, params.client.id, params.client.mode,
+                       params.role, join(params.scopes, ","), device.signed_at_ms, params.auth.signed_token().reveal(),
+                       device.nonce);
 }
 
 }  // namespace
 
 std::string signature_payload_v3(const ConnectParams& params, const DeviceProof& device) {
-    return signed_fields("v3", params, device) + "|" + to_lower(trim(params.client.platform)) + "|" + to_lower(trim(params.client.device_family));
+    return signed_fields("v3", params, device) + "|" + to_lower(trim(params.client.platform)) + "|" +
+           to_lower(trim(params.client.device_family));
 }
 
-std::string signature_payload_v2(const ConnectParams& params, const DeviceProof& device) { return signed_fields("v2", params, device); }
+std::string signature_payload_v2(const ConnectParams& params, const DeviceProof& device) {
+    return signed_fields("v2", params, device);
+}
 
-void sign_device(ConnectParams& params, const crypto::Ed25519KeyPair& key, std::string_view nonce, std::int64_t signed_at_ms) {
-    DeviceProof device{.id = device_id(key.public_key()), .public_key = key.public_key().base64url(), .signed_at_ms = signed_at_ms, .nonce = std::string(nonce)};
+void sign_device(ConnectParams& params, const crypto::Ed25519KeyPair& key, std::string_view nonce,
+                 std::int64_t signed_at_ms) {
+    DeviceProof device{.id = device_id(key.public_key()),
+                       .public_key = key.public_key().base64url(),
+                       .signed_at_ms = signed_at_ms,
+                       .nonce = std::string(nonce)};
     device.signature = to_base64url(key.sign(signature_payload_v3(params, device)));
     params.device = std::move(device);
 }
@@ -219,11 +243,15 @@ std::optional<ConnectFailure> verify_device(const ConnectParams& params, std::st
     if (!crypto::constant_time_equal(device.nonce, nonce)) return connect_failure::device_nonce_mismatch();
     const auto signature = from_base64(device.signature);
     if (!signature) return connect_failure::device_signature_invalid();
-    if (key->verify(signature_payload_v3(params, device), *signature) || key->verify(signature_payload_v2(params, device), *signature)) return std::nullopt;
+    if (key->verify(signature_payload_v3(params, device), *signature) ||
+        key->verify(signature_payload_v2(params, device), *signature))
+        return std::nullopt;
     return connect_failure::device_signature_invalid();
 }
 
-json::object Challenge::payload() const { return {{"nonce", nonce}, {"ts", ts}, {"capabilities", names(capabilities())}}; }
+json::object Challenge::payload() const {
+    return {{"nonce", nonce}, {"ts", ts}, {"capabilities", names(capabilities())}};
+}
 
 Result<Challenge> Challenge::parse(const json::value& payload) {
     const json::object* object = payload.if_object();
@@ -249,17 +277,24 @@ json::object HelloOk::to_json() const {
     return {{"type", "hello-ok"},
             {"protocol", kProtocolVersion},
             {"server", std::move(server)},
-            {"features", json::object{{"methods", std::move(offered)}, {"events", names(events())}, {"capabilities", names(capabilities())}}},
+            {"features", json::object{{"methods", std::move(offered)},
+                                      {"events", names(events())},
+                                      {"capabilities", names(capabilities())}}},
             {"snapshot", snapshot},
             {"auth", std::move(auth)},
-            {"policy", json::object{{"maxPayload", max_payload}, {"maxBufferedBytes", max_buffered}, {"tickIntervalMs", tick_interval_ms}}}};
+            {"policy", json::object{{"maxPayload", max_payload},
+                                    {"maxBufferedBytes", max_buffered},
+                                    {"tickIntervalMs", tick_interval_ms}}}};
 }
 
-bool Hello::offers(std::string_view method) const { return std::find(methods.begin(), methods.end(), method) != methods.end(); }
+bool Hello::offers(std::string_view method) const {
+    return std::find(methods.begin(), methods.end(), method) != methods.end();
+}
 
 Result<Hello> Hello::parse(const json::value& payload) {
     const json::object* object = payload.if_object();
-    if (!object || json::string_or(*object, "type") != "hello-ok") return PINCER_FAIL(protocol, "the Gateway answered connect with something that is not hello-ok");
+    if (!object || json::string_or(*object, "type") != "hello-ok")
+        return PINCER_FAIL(protocol, "the Gateway answered connect with something that is not hello-ok");
     Hello hello;
     hello.protocol = json::int_at(*object, "protocol").value_or(0);
     hello.server_version = json::string_at_path(payload, {"server", "version"});
@@ -274,8 +309,10 @@ Result<Hello> Hello::parse(const json::value& payload) {
         hello.device_token = secret_at(*auth, "deviceToken");
     }
     if (const json::object* policy = json::object_at(*object, "policy")) {
-        hello.tick_interval_ms = std::clamp<std::int64_t>(json::int_at(*policy, "tickIntervalMs").value_or(kTickIntervalMs), 1'000, 600'000);
-        hello.max_payload = std::size_t(std::clamp<std::int64_t>(json::int_at(*policy, "maxPayload").value_or(kMaxPayloadBytes), 1'024, 1 << 30));
+        hello.tick_interval_ms =
+            std::clamp<std::int64_t>(json::int_at(*policy, "tickIntervalMs").value_or(kTickIntervalMs), 1'000, 600'000);
+        hello.max_payload = std::size_t(
+            std::clamp<std::int64_t>(json::int_at(*policy, "maxPayload").value_or(kMaxPayloadBytes), 1'024, 1 << 30));
     }
     return hello;
 }

@@ -17,14 +17,14 @@
 
 namespace pincer::wire {
 
-inline constexpr Millis kSignatureSkew{120'000};  // how far signedAt may lie from our clock, either way
+inline constexpr Millis kSignatureSkew{120'000};   // how far signedAt may lie from our clock, either way
 inline constexpr Millis kConnectDeadline{15'000};  // from the challenge to a connect that was accepted
 
 struct ClientInfo {
     std::string id = "cli";    // of client_ids()
     std::string mode = "cli";  // of client_modes()
     std::string version;
-    std::string platform;      // "linux"
+    std::string platform;  // "linux"
     std::string display_name;
     std::string device_family;
     std::string instance_id;
@@ -38,7 +38,7 @@ struct DeviceProof {
     std::string public_key;  // base64url of the 32 raw bytes
     std::string signature;   // base64url
     std::int64_t signed_at_ms = 0;
-    std::string nonce;       // the challenge's
+    std::string nonce;  // the challenge's
 };
 
 struct ConnectAuth {
@@ -75,7 +75,8 @@ std::string device_id(const crypto::Ed25519PublicKey& key);
 std::string signature_payload_v3(const ConnectParams& params, const DeviceProof& device);
 std::string signature_payload_v2(const ConnectParams& params, const DeviceProof& device);
 // Fills params.device for this challenge.
-void sign_device(ConnectParams& params, const crypto::Ed25519KeyPair& key, std::string_view nonce, std::int64_t signed_at_ms);
+void sign_device(ConnectParams& params, const crypto::Ed25519KeyPair& key, std::string_view nonce,
+                 std::int64_t signed_at_ms);
 // The device part of a connect against the nonce that this connection was given; nothing when it proves what it claims.
 // Order of checks as captured: key, id, time, nonce, signature. params.device must be set.
 std::optional<ConnectFailure> verify_device(const ConnectParams& params, std::string_view nonce, WallTime now);
@@ -95,7 +96,7 @@ struct HelloOk {
     json::object snapshot;  // presence[], health{}, stateVersion{}, uptimeMs; more keys as published
     std::string role = "operator";
     std::vector<std::string> scopes;
-    Secret device_token;      // empty: none is issued
+    Secret device_token;  // empty: none is issued
     std::int64_t issued_at_ms = 0;
     std::size_t max_payload = 26'214'400;
     std::size_t max_buffered = 52'428'800;

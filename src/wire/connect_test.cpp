@@ -13,7 +13,9 @@ namespace {
 json::object good_connect() {
     return {{"minProtocol", 4},
             {"maxProtocol", 4},
-            {"client", json::object{{"id", "cli"}, {"version", "1"}, {"platform", "Linux"}, {"mode", "cli"}, {"deviceFamily", "Linux"}}},
+            {"client",
+             json::object{
+                 {"id", "cli"}, {"version", "1"}, {"platform", "Linux"}, {"mode", "cli"}, {"deviceFamily", "Linux"}}},
             {"auth", json::object{{"token", "t"}}},
             {"scopes", json::array{"operator.read", "operator.write"}}};
 }
@@ -41,7 +43,9 @@ TEST(Connect, faults_are_worded_as_captured) {
     EXPECT_EQ(fault_of(params), "invalid connect params: at /client/id: must be equal to one of the allowed values");
     params = good_connect();
     params["scopes"] = json::array{"a", "", 3};
-    EXPECT_EQ(fault_of(params), "invalid connect params: at /scopes/1: must not have fewer than 1 characters; at /scopes/2: must be string");
+    EXPECT_EQ(
+        fault_of(params),
+        "invalid connect params: at /scopes/1: must not have fewer than 1 characters; at /scopes/2: must be string");
 }
 
 TEST(Connect, protocol_four_must_be_in_range_and_three_will_do_for_a_probe) {
@@ -51,7 +55,9 @@ TEST(Connect, protocol_four_must_be_in_range_and_three_will_do_for_a_probe) {
     params.max_protocol = 3;
     const auto refused = check_protocol(params);
     ASSERT_TRUE(refused);
-    EXPECT_EQ(json::write(refused->error.details), R"({"code":"PROTOCOL_MISMATCH","clientMinProtocol":2,"clientMaxProtocol":3,"expectedProtocol":4,"minimumProbeProtocol":3})");
+    EXPECT_EQ(
+        json::write(refused->error.details),
+        R"({"code":"PROTOCOL_MISMATCH","clientMinProtocol":2,"clientMaxProtocol":3,"expectedProtocol":4,"minimumProbeProtocol":3})");
     params.client.mode = "probe";
     EXPECT_FALSE(check_protocol(params));
 }
@@ -73,7 +79,8 @@ protected:
 
 TEST_F(DeviceTest, payloads_are_what_the_real_gateway_checks) {
     DeviceProof device{.id = "dev", .public_key = "k", .signature = "", .signed_at_ms = 17, .nonce = "n"};
-    EXPECT_EQ(signature_payload_v3(params, device), "v3|dev|cli|cli|operator|operator.read,operator.write|17|t|n|linux|linux");
+    EXPECT_EQ(signature_payload_v3(params, device),
+              "v3|dev|cli|cli|operator|operator.read,operator.write|17|t|n|linux|linux");
     EXPECT_EQ(signature_payload_v2(params, device), "v2|dev|cli|cli|operator|operator.read,operator.write|17|t|n");
 }
 
@@ -103,8 +110,16 @@ TEST_F(DeviceTest, each_fault_has_its_own_code) {
 }
 
 TEST(Hello, reads_what_we_write) {
-    HelloOk ok{.server_version = "1", .boot_id = "b", .conn_id = "c", .scopes = {"operator.read"}, .device_token = Secret("tok"), .issued_at_ms = 5};
-    ok.snapshot = json::object{{"presence", json::array()}, {"health", json::object()}, {"stateVersion", json::object{{"presence", 0}, {"health", 0}}}, {"uptimeMs", 1}};
+    HelloOk ok{.server_version = "1",
+               .boot_id = "b",
+               .conn_id = "c",
+               .scopes = {"operator.read"},
+               .device_token = Secret("tok"),
+               .issued_at_ms = 5};
+    ok.snapshot = json::object{{"presence", json::array()},
+                               {"health", json::object()},
+                               {"stateVersion", json::object{{"presence", 0}, {"health", 0}}},
+                               {"uptimeMs", 1}};
     const auto hello = Hello::parse(ok.to_json());
     ASSERT_TRUE(hello);
     EXPECT_TRUE(hello->offers("sessions.subscribe"));
@@ -139,9 +154,12 @@ TEST(Methods, parameters_are_checked_in_the_captured_words) {
         const auto checked = validate_params(*find_method(method), params);
         return checked ? std::string() : checked.error().message();
     };
-    EXPECT_EQ(fault("sessions.list", json::object{{"bogus", 1}}), "invalid sessions.list params: at root: unexpected property 'bogus'");
-    EXPECT_EQ(fault("sessions.describe", json::object()), "invalid sessions.describe params: must have required property 'key'");
-    EXPECT_EQ(fault("sessions.list", json::object{{"limit", 1.5}}), "invalid sessions.list params: at /limit: must be integer");
+    EXPECT_EQ(fault("sessions.list", json::object{{"bogus", 1}}),
+              "invalid sessions.list params: at root: unexpected property 'bogus'");
+    EXPECT_EQ(fault("sessions.describe", json::object()),
+              "invalid sessions.describe params: must have required property 'key'");
+    EXPECT_EQ(fault("sessions.list", json::object{{"limit", 1.5}}),
+              "invalid sessions.list params: at /limit: must be integer");
     EXPECT_EQ(fault("sessions.list", json::object{{"limit", 2.0}}), "");
     EXPECT_EQ(fault("health", json::object{{"whatever", 1}}), "");
     EXPECT_EQ(fault("health", json::array()), "invalid health params: must be object");

@@ -45,7 +45,8 @@ ErrorCode code_of(const WireError& error) {
     if (error.code == kForbidden) return ErrorCode::forbidden;
     if (error.code == kNotPaired) return ErrorCode::unauthenticated;
     if (error.code == kApprovalNotFound || error.code == "NOT_FOUND") return ErrorCode::not_found;
-    if (error.code == kUnavailable) return error.retry_after_ms && fine == "RATE_LIMITED" ? ErrorCode::rate_limited : ErrorCode::unavailable;
+    if (error.code == kUnavailable)
+        return error.retry_after_ms && fine == "RATE_LIMITED" ? ErrorCode::rate_limited : ErrorCode::unavailable;
     if (fine == "AUTH_RATE_LIMITED") return ErrorCode::rate_limited;
     if (fine.starts_with("AUTH_") || fine.starts_with("DEVICE_AUTH_")) return ErrorCode::unauthenticated;
     if (fine == "PROTOCOL_MISMATCH") return ErrorCode::unsupported;
@@ -57,15 +58,22 @@ ErrorCode code_of(const WireError& error) {
 json::object with_code(std::string_view code) { return {{"code", code}}; }
 
 ConnectFailure device_failure(std::string_view code, std::string_view reason, std::string message) {
-    return {.error = {.code = std::string(kInvalidRequest), .message = std::move(message), .details = json::object{{"code", code}, {"reason", reason}}}};
+    return {.error = {.code = std::string(kInvalidRequest),
+                      .message = std::move(message),
+                      .details = json::object{{"code", code}, {"reason", reason}}}};
 }
 
-ConnectFailure auth_failure(std::string_view code, std::string_view reason, std::string_view next_step, std::string message) {
-    json::object details{{"code", code}, {"authReason", reason}, {"canRetryWithDeviceToken", false}, {"recommendedNextStep", next_step}};
-    return {.error = {.code = std::string(kInvalidRequest), .message = std::move(message), .details = std::move(details)}};
+ConnectFailure auth_failure(std::string_view code, std::string_view reason, std::string_view next_step,
+                            std::string message) {
+    json::object details{
+        {"code", code}, {"authReason", reason}, {"canRetryWithDeviceToken", false}, {"recommendedNextStep", next_step}};
+    return {
+        .error = {.code = std::string(kInvalidRequest), .message = std::move(message), .details = std::move(details)}};
 }
 
-ConnectFailure plain(std::string message) { return {.error = {.code = std::string(kInvalidRequest), .message = std::move(message)}}; }
+ConnectFailure plain(std::string message) {
+    return {.error = {.code = std::string(kInvalidRequest), .message = std::move(message)}};
+}
 
 }  // namespace
 
@@ -115,19 +123,25 @@ WireError parse_wire_error(const json::value& value) {
 }
 
 WireError missing_scope(std::string_view scope) {
-    json::object details{{"code", "MISSING_SCOPE"}, {"missingScope", scope}, {"requiredScopes", json::array{json::value(scope)}}};
-    return {.code = std::string(kForbidden), .message = fmt::format("missing scope: {}", scope), .details = std::move(details)};
+    json::object details{
+        {"code", "MISSING_SCOPE"}, {"missingScope", scope}, {"requiredScopes", json::array{json::value(scope)}}};
+    return {.code = std::string(kForbidden),
+            .message = fmt::format("missing scope: {}", scope),
+            .details = std::move(details)};
 }
 
 WireError unknown_method(std::string_view method) {
-    return {.code = std::string(kInvalidRequest), .message = fmt::format("unknown method: {}", truncate_utf8(strip_control(method), 128))};
+    return {.code = std::string(kInvalidRequest),
+            .message = fmt::format("unknown method: {}", truncate_utf8(strip_control(method), 128))};
 }
 
 std::string ConnectFailure::close_reason() const { return truncate_utf8(error.message, 123); }
 
 namespace connect_failure {
 
-ConnectFailure not_json() { return {.error = {.code = std::string(kInvalidRequest), .message = ""}, .close_code = 1000, .answered = false}; }
+ConnectFailure not_json() {
+    return {.error = {.code = std::string(kInvalidRequest), .message = ""}, .close_code = 1000, .answered = false};
+}
 
 ConnectFailure not_a_request() {
     ConnectFailure failure = plain("invalid request frame");
@@ -153,7 +167,8 @@ ConnectFailure protocol_mismatch(std::int64_t client_min, std::int64_t client_ma
 
 ConnectFailure origin_not_allowed() {
     return device_failure("CONTROL_UI_ORIGIN_NOT_ALLOWED", "origin not allowed",
-                          "origin not allowed (open the Control UI from the gateway host or allow it in gateway.controlUi.allowedOrigins)");
+                          "origin not allowed (open the Control UI from the gateway host or allow it in "
+                          "gateway.controlUi.allowedOrigins)");
 }
 
 ConnectFailure token_missing() {
@@ -177,7 +192,8 @@ ConnectFailure device_token_mismatch() {
                         "unauthorized: device token mismatch (rotate or reissue the device token)");
 }
 ConnectFailure rate_limited(std::int64_t retry_after_ms) {
-    ConnectFailure failure = auth_failure("AUTH_RATE_LIMITED", "rate_limited", "wait_then_retry", "unauthorized: too many failed authentication attempts (retry later)");
+    ConnectFailure failure = auth_failure("AUTH_RATE_LIMITED", "rate_limited", "wait_then_retry",
+                                          "unauthorized: too many failed authentication attempts (retry later)");
     failure.error.retryable = true;
     failure.error.retry_after_ms = retry_after_ms;
     return failure;
@@ -189,9 +205,15 @@ ConnectFailure device_identity_required() {
     failure.error.details = with_code("DEVICE_IDENTITY_REQUIRED");
     return failure;
 }
-ConnectFailure device_id_mismatch() { return device_failure("DEVICE_AUTH_DEVICE_ID_MISMATCH", "device-id-mismatch", "device identity mismatch"); }
-ConnectFailure device_public_key_invalid() { return device_failure("DEVICE_AUTH_PUBLIC_KEY_INVALID", "device-public-key", "device public key invalid"); }
-ConnectFailure device_nonce_mismatch() { return device_failure("DEVICE_AUTH_NONCE_MISMATCH", "device-nonce-mismatch", "device nonce mismatch"); }
+ConnectFailure device_id_mismatch() {
+    return device_failure("DEVICE_AUTH_DEVICE_ID_MISMATCH", "device-id-mismatch", "device identity mismatch");
+}
+ConnectFailure device_public_key_invalid() {
+    return device_failure("DEVICE_AUTH_PUBLIC_KEY_INVALID", "device-public-key", "device public key invalid");
+}
+ConnectFailure device_nonce_mismatch() {
+    return device_failure("DEVICE_AUTH_NONCE_MISMATCH", "device-nonce-mismatch", "device nonce mismatch");
+}
 ConnectFailure device_signature_stale() {
     return device_failure("DEVICE_AUTH_SIGNATURE_EXPIRED", "device-signature-stale", "device signature expired");
 }

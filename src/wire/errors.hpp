@@ -46,13 +46,13 @@ WireError unknown_method(std::string_view method);
 struct ConnectFailure {
     WireError error;
     std::uint16_t close_code = 1008;
-    bool answered = true;  // false: no response frame, only the close
+    bool answered = true;              // false: no response frame, only the close
     std::string close_reason() const;  // the message cut to the 123 bytes that a close frame holds
 };
 
 namespace connect_failure {
-ConnectFailure not_json();                    // close 1000 without a word
-ConnectFailure not_a_request();               // "invalid request frame", no response
+ConnectFailure not_json();       // close 1000 without a word
+ConnectFailure not_a_request();  // "invalid request frame", no response
 ConnectFailure first_must_be_connect();
 ConnectFailure invalid_params(std::string message);  // the whole "invalid connect params: ..." sentence
 ConnectFailure protocol_mismatch(std::int64_t client_min, std::int64_t client_max);  // close 1002

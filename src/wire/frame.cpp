@@ -20,7 +20,9 @@ constexpr Field kRequestFields[] = {
 };
 constexpr Schema kRequest = object(kRequestFields);
 
-std::string quoted(std::string_view text) { return boost::json::serialize(boost::json::string_view(text.data(), text.size())); }
+std::string quoted(std::string_view text) {
+    return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+}
 
 // Room for one more level: the frame itself counts, and its params may have the whole depth.
 json::Limits limits() { return {.bytes = kMaxPayloadBytes, .depth = kMaxFrameDepth}; }
@@ -35,7 +37,8 @@ ParsedRequest parse_request(std::string_view text) {
     }
     ParsedRequest out{"invalid", RequestFrame{}};
     if (json::object* object = parsed->if_object()) {
-        if (const auto id = json::string_at(*object, "id"); id && !id->empty() && id->size() <= kMaxIdBytes) out.answer_id = *id;
+        if (const auto id = json::string_at(*object, "id"); id && !id->empty() && id->size() <= kMaxIdBytes)
+            out.answer_id = *id;
     }
     if (auto valid = check(kRequest, *parsed, "request frame"); !valid) {
         out.frame = Failure(std::move(valid).error());
@@ -76,17 +79,21 @@ Result<ServerFrame> parse_server_frame(std::string_view text) {
         frame.event.seq = json::int_at(*object, "seq");
         frame.event.payload = take("payload");
         if (const json::object* version = json::object_at(*object, "stateVersion")) {
-            frame.event.state_version = StateVersion{json::int_at(*version, "presence").value_or(0), json::int_at(*version, "health").value_or(0)};
+            frame.event.state_version = StateVersion{json::int_at(*version, "presence").value_or(0),
+                                                     json::int_at(*version, "health").value_or(0)};
         }
     }
     return frame;
 }
 
 std::string write_request(std::string_view id, std::string_view method, const json::value& params) {
-    return fmt::format(R"({{"type":"req","id":{},"method":{},"params":{}}})", quoted(id), quoted(method), json::write(params));
+    return fmt::format(R"({{"type":"req","id":{},"method":{},"params":{}}})", quoted(id), quoted(method),
+                       json::write(params));
 }
 
-std::string write_response(std::string_view id, const json::value& payload) { return write_response_text(id, json::write(payload)); }
+std::string write_response(std::string_view id, const json::value& payload) {
+    return write_response_text(id, json::write(payload));
+}
 
 std::string write_response_text(std::string_view id, std::string_view payload_json) {
     std::string out;
@@ -109,13 +116,15 @@ std::string write_event(std::string_view event, const json::value& payload) {
 
 SharedEvent::SharedEvent(std::string_view event, const json::value& payload, std::optional<StateVersion> version) {
     *this = from_text(event, json::write(payload));
-    if (version) tail_ = fmt::format(R"(,"stateVersion":{{"presence":{},"health":{}}}}})", version->presence, version->health);
+    if (version)
+        tail_ = fmt::format(R"(,"stateVersion":{{"presence":{},"health":{}}}}})", version->presence, version->health);
 }
 
 SharedEvent SharedEvent::from_text(std::string_view event, std::string_view payload_json) {
     SharedEvent out;
     out.event_ = event;
-    out.head_ = std::make_shared<const std::string>(fmt::format(R"({{"type":"event","event":{},"payload":{})", quoted(event), payload_json));
+    out.head_ = std::make_shared<const std::string>(
+        fmt::format(R"({{"type":"event","event":{},"payload":{})", quoted(event), payload_json));
     out.tail_ = "}";
     return out;
 }

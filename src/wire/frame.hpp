@@ -15,14 +15,14 @@ namespace pincer::wire {
 
 inline constexpr std::int64_t kProtocolVersion = 4;
 inline constexpr std::int64_t kMinProbeProtocol = 3;
-inline constexpr std::size_t kMaxHandshakeBytes = 64u << 10;   // one message before hello-ok
-inline constexpr std::size_t kMaxPayloadBytes = 26'214'400;    // one message after it; hello-ok's policy.maxPayload
-inline constexpr std::size_t kMaxBufferedBytes = 52'428'800;   // policy.maxBufferedBytes
+inline constexpr std::size_t kMaxHandshakeBytes = 64u << 10;  // one message before hello-ok
+inline constexpr std::size_t kMaxPayloadBytes = 26'214'400;   // one message after it; hello-ok's policy.maxPayload
+inline constexpr std::size_t kMaxBufferedBytes = 52'428'800;  // policy.maxBufferedBytes
 inline constexpr std::int64_t kTickIntervalMs = 30'000;
 inline constexpr std::size_t kMaxFrameDepth = 64;
 
 struct RequestFrame {
-    std::string id;      // at least one character, at most kMaxIdBytes
+    std::string id;  // at least one character, at most kMaxIdBytes
     std::string method;
     json::value params = json::object();  // {} when left out
     std::string traceparent;

@@ -16,9 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (!parse_connect(to_json(*connect))) std::abort();  // what we accept we can write, and accept again
             if (connect->device) (void)verify_device(*connect, "nonce", pincer::WallTime());
         }
-        if (const Method* method = find_method(request.frame->method)) (void)validate_params(*method, request.frame->params);
+        if (const Method* method = find_method(request.frame->method))
+            (void)validate_params(*method, request.frame->params);
     }
-    if (const auto frame = parse_server_frame(text); frame && frame->kind == ServerFrame::Kind::response && frame->response.ok) {
+    if (const auto frame = parse_server_frame(text);
+        frame && frame->kind == ServerFrame::Kind::response && frame->response.ok) {
         (void)Hello::parse(frame->response.payload);
     }
     return 0;

@@ -13,7 +13,8 @@ std::string fault_of(std::string_view text) {
 }
 
 TEST(RequestFrame, is_read_whole) {
-    const auto parsed = parse_request(R"({"type":"req","id":"1:a","method":"sessions.list","params":{"limit":3},"traceparent":"00-x"})");
+    const auto parsed = parse_request(
+        R"({"type":"req","id":"1:a","method":"sessions.list","params":{"limit":3},"traceparent":"00-x"})");
     ASSERT_TRUE(parsed.frame);
     EXPECT_EQ(parsed.answer_id, "1:a");
     EXPECT_EQ(parsed.frame->method, "sessions.list");
@@ -31,8 +32,10 @@ TEST(RequestFrame, faults_are_worded_as_the_protocol_words_them) {
     EXPECT_EQ(fault_of("{}"), "invalid request frame: must have required property 'type'");
     EXPECT_EQ(fault_of("[]"), "invalid request frame: must be object");
     EXPECT_EQ(fault_of(R"({"type":"req","id":"","method":3,"x":1})"),
-              "invalid request frame: at root: unexpected property 'x'; at /id: must not have fewer than 1 characters; at /method: must be string");
-    EXPECT_EQ(fault_of(R"({"type":"res","id":"a","method":"m"})"), "invalid request frame: at /type: must be equal to constant");
+              "invalid request frame: at root: unexpected property 'x'; at /id: must not have fewer than 1 characters; "
+              "at /method: must be string");
+    EXPECT_EQ(fault_of(R"({"type":"res","id":"a","method":"m"})"),
+              "invalid request frame: at /type: must be equal to constant");
 }
 
 TEST(RequestFrame, a_fault_is_answered_under_the_frames_own_id_if_it_has_one) {
@@ -50,9 +53,11 @@ TEST(RequestFrame, what_is_not_json_or_too_deep_is_told_apart) {
 }
 
 TEST(Responses, are_written_as_captured) {
-    EXPECT_EQ(write_response("2:x", json::object{{"subscribed", true}}), R"({"type":"res","id":"2:x","ok":true,"payload":{"subscribed":true}})");
-    EXPECT_EQ(write_failure("x", missing_scope("operator.admin")),
-              R"({"type":"res","id":"x","ok":false,"error":{"code":"FORBIDDEN","message":"missing scope: operator.admin","details":{"code":"MISSING_SCOPE","missingScope":"operator.admin","requiredScopes":["operator.admin"]}}})");
+    EXPECT_EQ(write_response("2:x", json::object{{"subscribed", true}}),
+              R"({"type":"res","id":"2:x","ok":true,"payload":{"subscribed":true}})");
+    EXPECT_EQ(
+        write_failure("x", missing_scope("operator.admin")),
+        R"({"type":"res","id":"x","ok":false,"error":{"code":"FORBIDDEN","message":"missing scope: operator.admin","details":{"code":"MISSING_SCOPE","missingScope":"operator.admin","requiredScopes":["operator.admin"]}}})");
     EXPECT_EQ(write_response_text("a\"b", "[1]"), R"({"type":"res","id":"a\"b","ok":true,"payload":[1]})");
 }
 
@@ -61,15 +66,18 @@ TEST(SharedEvent, differs_between_connections_only_in_seq) {
     EXPECT_EQ(*event.for_connection(4), R"({"type":"event","event":"chat.metadata.changed","payload":{},"seq":4})");
     EXPECT_EQ(*event.for_connection(900), R"({"type":"event","event":"chat.metadata.changed","payload":{},"seq":900})");
     const SharedEvent versioned("presence", json::object(), StateVersion{2, 7});
-    EXPECT_EQ(*versioned.for_connection(1), R"({"type":"event","event":"presence","payload":{},"seq":1,"stateVersion":{"presence":2,"health":7}})");
+    EXPECT_EQ(*versioned.for_connection(1),
+              R"({"type":"event","event":"presence","payload":{},"seq":1,"stateVersion":{"presence":2,"health":7}})");
 }
 
 TEST(ServerFrame, is_read_leniently) {
-    auto event = parse_server_frame(R"({"type":"event","event":"tick","payload":{"ts":1},"seq":3,"recipientProfileId":"x","new":1})");
+    auto event = parse_server_frame(
+        R"({"type":"event","event":"tick","payload":{"ts":1},"seq":3,"recipientProfileId":"x","new":1})");
     ASSERT_TRUE(event);
     EXPECT_EQ(event->event.event, "tick");
     EXPECT_EQ(event->event.seq, 3);
-    auto failure = parse_server_frame(R"({"type":"res","id":"1","ok":false,"error":{"code":"UNAVAILABLE","message":"no","retryAfterMs":5}})");
+    auto failure = parse_server_frame(
+        R"({"type":"res","id":"1","ok":false,"error":{"code":"UNAVAILABLE","message":"no","retryAfterMs":5}})");
     ASSERT_TRUE(failure);
     EXPECT_EQ(failure->response.error.retry_after_ms, 5);
     EXPECT_EQ(parse_server_frame(R"({"type":"other"})")->kind, ServerFrame::Kind::other);
@@ -89,7 +97,9 @@ TEST(Errors, every_code_of_ours_has_a_wire_code) {
 }
 
 TEST(Errors, a_clients_error_keeps_the_finest_reason) {
-    const Error already = from_wire({.code = "INVALID_REQUEST", .message = "approval already resolved", .details = json::object{{"reason", "APPROVAL_ALREADY_RESOLVED"}}});
+    const Error already = from_wire({.code = "INVALID_REQUEST",
+                                     .message = "approval already resolved",
+                                     .details = json::object{{"reason", "APPROVAL_ALREADY_RESOLVED"}}});
     EXPECT_EQ(already.code(), ErrorCode::conflict);
     EXPECT_EQ(already.reason(), "APPROVAL_ALREADY_RESOLVED");
     EXPECT_EQ(from_wire(connect_failure::token_mismatch().error).code(), ErrorCode::unauthenticated);

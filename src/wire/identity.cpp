@@ -29,7 +29,8 @@ Result<std::pair<Secret, std::map<std::string, Secret>>> read_identity(const std
 
 }  // namespace
 
-DeviceIdentity::DeviceIdentity(std::filesystem::path file, crypto::Ed25519KeyPair key, std::map<std::string, Secret> tokens)
+DeviceIdentity::DeviceIdentity(std::filesystem::path file, crypto::Ed25519KeyPair key,
+                               std::map<std::string, Secret> tokens)
     : file_(std::move(file)), key_(std::move(key)), id_(device_id(key_.public_key())), tokens_(std::move(tokens)) {}
 
 Result<DeviceIdentity> DeviceIdentity::load_or_make(const std::filesystem::path& state_dir, crypto::Random& random) {

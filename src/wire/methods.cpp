@@ -55,7 +55,8 @@ constexpr Method kMethods[] = {
     {"status", Scope::read, nullptr},
     {"system-presence", Scope::read, nullptr},
 };
-static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods), [](const Method& a, const Method& b) { return a.name < b.name; }));
+static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods),
+                             [](const Method& a, const Method& b) { return a.name < b.name; }));
 
 // What the Gateway does send.
 constexpr std::array<std::string_view, 11> kEvents = {
@@ -70,7 +71,8 @@ constexpr Schema kAnyObject = object({}).and_more();
 std::span<const Method> methods() { return kMethods; }
 
 const Method* find_method(std::string_view name) {
-    const auto* at = std::lower_bound(std::begin(kMethods), std::end(kMethods), name, [](const Method& m, std::string_view n) { return m.name < n; });
+    const auto* at = std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
+                                      [](const Method& m, std::string_view n) { return m.name < n; });
     return at != std::end(kMethods) && at->name == name ? at : nullptr;
 }
 

@@ -15,8 +15,8 @@ namespace pincer::wire {
 struct Method {
     std::string_view name;
     Scope scope;
-    const Schema* params;   // null: anything that is an object
-    bool advertised = true; // listed in hello-ok.features.methods
+    const Schema* params;    // null: anything that is an object
+    bool advertised = true;  // listed in hello-ok.features.methods
 };
 
 std::span<const Method> methods();  // sorted by name

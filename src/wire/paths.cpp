@@ -10,9 +10,11 @@
 namespace pincer::wire {
 namespace {
 
-Result<std::filesystem::path> expand(const std::string& text, const std::filesystem::path& home, std::string_view variable) {
+Result<std::filesystem::path> expand(const std::string& text, const std::filesystem::path& home,
+                                     std::string_view variable) {
     if (text != "~" && !text.starts_with("~/")) return std::filesystem::path(text).lexically_normal();
-    if (home.empty()) return PINCER_FAIL(invalid_argument, "{} begins with ~, but no home folder is known (set HOME)", variable);
+    if (home.empty())
+        return PINCER_FAIL(invalid_argument, "{} begins with ~, but no home folder is known (set HOME)", variable);
     return (text == "~" ? home : home / text.substr(2)).lexically_normal();
 }
 
@@ -37,11 +39,13 @@ Environment process_environment() {
 Result<Paths> resolve_paths(const Environment& environment) {
     const std::filesystem::path user_home = environment("HOME").value_or("");
     Paths paths;
-    PINCER_TRY(paths.home, expand(environment("OPENCLAW_HOME").value_or(user_home.string()), user_home, "OPENCLAW_HOME"));
+    PINCER_TRY(paths.home,
+               expand(environment("OPENCLAW_HOME").value_or(user_home.string()), user_home, "OPENCLAW_HOME"));
     if (const auto state = environment("OPENCLAW_STATE_DIR")) {
         PINCER_TRY(paths.state_dir, expand(*state, paths.home, "OPENCLAW_STATE_DIR"));
     } else {
-        if (paths.home.empty()) return PINCER_FAIL(invalid_argument, "no home folder is known: set HOME or OPENCLAW_STATE_DIR");
+        if (paths.home.empty())
+            return PINCER_FAIL(invalid_argument, "no home folder is known: set HOME or OPENCLAW_STATE_DIR");
         paths.state_dir = paths.home / ".openclaw";
     }
     if (const auto config = environment("OPENCLAW_CONFIG_PATH")) {
@@ -55,7 +59,8 @@ Result<Paths> resolve_paths(const Environment& environment) {
 Result<std::uint16_t> parse_port(std::string_view text) {
     unsigned port = 0;
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (ec != std::errc() || end != text.data() + text.size() || port == 0 || port > 65535) return PINCER_FAIL(invalid_argument, "\"{}\" is not a port (1 to 65535)", text);
+    if (ec != std::errc() || end != text.data() + text.size() || port == 0 || port > 65535)
+        return PINCER_FAIL(invalid_argument, "\"{}\" is not a port (1 to 65535)", text);
     return std::uint16_t(port);
 }
 
@@ -71,13 +76,19 @@ Result<GatewayTarget> resolve_target(const Environment& environment, const Targe
             port = *parsed;
         }
         target.url = fmt::format("ws://127.0.0.1:{}", port);
-        target.token = first(hints.token, first(Secret(environment("OPENCLAW_GATEWAY_TOKEN").value_or("")), hints.config_token));
-        target.password = first(hints.password, first(Secret(environment("OPENCLAW_GATEWAY_PASSWORD").value_or("")), hints.config_password));
+        target.token =
+            first(hints.token, first(Secret(environment("OPENCLAW_GATEWAY_TOKEN").value_or("")), hints.config_token));
+        target.password = first(hints.password, first(Secret(environment("OPENCLAW_GATEWAY_PASSWORD").value_or("")),
+                                                      hints.config_password));
     }
     PINCER_TRY(const io::Url url, io::parse_url(target.url));
-    if (url.scheme != "ws" && url.scheme != "wss") return PINCER_FAIL(invalid_argument, "{} must begin with ws:// or wss://", target.url);
+    if (url.scheme != "ws" && url.scheme != "wss")
+        return PINCER_FAIL(invalid_argument, "{} must begin with ws:// or wss://", target.url);
     if (url.scheme == "ws" && !is_loopback(url.host)) {
-        return PINCER_FAIL(invalid_argument, "{} would send credentials in the clear: use wss:// for a Gateway that is not on this machine", url.origin());
+        return PINCER_FAIL(
+            invalid_argument,
+            "{} would send credentials in the clear: use wss:// for a Gateway that is not on this machine",
+            url.origin());
     }
     return target;
 }

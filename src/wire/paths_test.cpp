@@ -23,7 +23,10 @@ TEST(Paths, default_to_the_home) {
 }
 
 TEST(Paths, variables_win_and_may_use_the_tilde) {
-    const auto paths = resolve_paths(env({{"HOME", "/home/claw"}, {"OPENCLAW_HOME", "~/agents"}, {"OPENCLAW_STATE_DIR", "~/state"}, {"OPENCLAW_CONFIG_PATH", "/etc/claw.json"}}));
+    const auto paths = resolve_paths(env({{"HOME", "/home/claw"},
+                                          {"OPENCLAW_HOME", "~/agents"},
+                                          {"OPENCLAW_STATE_DIR", "~/state"},
+                                          {"OPENCLAW_CONFIG_PATH", "/etc/claw.json"}}));
     ASSERT_TRUE(paths);
     EXPECT_EQ(paths->home, "/home/claw/agents");
     EXPECT_EQ(paths->state_dir, "/home/claw/agents/state");
@@ -43,7 +46,8 @@ TEST(Target, flags_then_environment_then_configuration) {
     hints.config_token = Secret("from-config");
     EXPECT_EQ(resolve_target(env({}), hints)->url, "ws://127.0.0.1:2000");
     EXPECT_EQ(resolve_target(env({}), hints)->token.reveal(), "from-config");
-    const auto from_environment = resolve_target(env({{"OPENCLAW_GATEWAY_PORT", "3000"}, {"OPENCLAW_GATEWAY_TOKEN", "from-env"}}), hints);
+    const auto from_environment =
+        resolve_target(env({{"OPENCLAW_GATEWAY_PORT", "3000"}, {"OPENCLAW_GATEWAY_TOKEN", "from-env"}}), hints);
     EXPECT_EQ(from_environment->url, "ws://127.0.0.1:3000");
     EXPECT_EQ(from_environment->token.reveal(), "from-env");
     hints.token = Secret("flag");
@@ -52,7 +56,8 @@ TEST(Target, flags_then_environment_then_configuration) {
 
 TEST(Target, a_foreign_gateway_is_not_sent_our_own_credentials) {
     TargetHints hints{.url = "wss://gateway.example.com", .config_token = Secret("ours")};
-    const auto target = resolve_target(env({{"OPENCLAW_GATEWAY_TOKEN", "ours"}, {"OPENCLAW_GATEWAY_PASSWORD", "ours"}}), hints);
+    const auto target =
+        resolve_target(env({{"OPENCLAW_GATEWAY_TOKEN", "ours"}, {"OPENCLAW_GATEWAY_PASSWORD", "ours"}}), hints);
     ASSERT_TRUE(target);
     EXPECT_TRUE(target->token.empty());
     EXPECT_TRUE(target->password.empty());
@@ -63,7 +68,8 @@ TEST(Target, refuses_what_leaks_or_is_no_gateway) {
     EXPECT_FALSE(resolve_target(env({}), {.url = "http://127.0.0.1:1"}));
     EXPECT_TRUE(resolve_target(env({}), {.url = "ws://localhost:1"}));
     EXPECT_TRUE(resolve_target(env({}), {.url = "ws://[::1]:1"}));
-    EXPECT_EQ(resolve_target(env({{"OPENCLAW_GATEWAY_PORT", "70000"}}), {}).error().message(), "OPENCLAW_GATEWAY_PORT: \"70000\" is not a port (1 to 65535)");
+    EXPECT_EQ(resolve_target(env({{"OPENCLAW_GATEWAY_PORT", "70000"}}), {}).error().message(),
+              "OPENCLAW_GATEWAY_PORT: \"70000\" is not a port (1 to 65535)");
 }
 
 }  // namespace

@@ -97,9 +97,11 @@ void Checker::check_non_null(const Schema& schema, const json::value& value, con
     if (!schema.alternatives.empty()) return check_alternatives(schema, value, path);
     if (!has_type(schema.type, value)) {
         const bool either = schema.null == Schema::Null::either;
-        fault(path, either ? fmt::format("must be either {} or null", name_of(schema.type)) : fmt::format("must be {}", name_of(schema.type)));
+        fault(path, either ? fmt::format("must be either {} or null", name_of(schema.type))
+                           : fmt::format("must be {}", name_of(schema.type)));
         if (!schema.allowed.empty()) check_words(schema, value, path);
-        if (schema.type == Schema::Type::integer && value.is_number()) check_number(schema, value.to_number<double>(), path);
+        if (schema.type == Schema::Type::integer && value.is_number())
+            check_number(schema, value.to_number<double>(), path);
     } else {
         check_value(schema, value, path);
     }
@@ -109,13 +111,17 @@ void Checker::check_value(const Schema& schema, const json::value& value, const 
     if (!schema.allowed.empty()) check_words(schema, value, path);
     if (schema.type == Schema::Type::object) check_object(schema, value.get_object(), path);
     if (schema.type == Schema::Type::array) check_array(schema, value.get_array(), path);
-    if (schema.type == Schema::Type::string) check_text(schema, {value.get_string().data(), value.get_string().size()}, path);
-    if (schema.type == Schema::Type::integer || schema.type == Schema::Type::number) check_number(schema, value.to_number<double>(), path);
+    if (schema.type == Schema::Type::string)
+        check_text(schema, {value.get_string().data(), value.get_string().size()}, path);
+    if (schema.type == Schema::Type::integer || schema.type == Schema::Type::number)
+        check_number(schema, value.to_number<double>(), path);
 }
 
 void Checker::check_words(const Schema& schema, const json::value& value, const std::string& path) {
     const auto* text = value.if_string();
-    if (text && std::find(schema.allowed.begin(), schema.allowed.end(), std::string_view(text->data(), text->size())) != schema.allowed.end()) return;
+    if (text && std::find(schema.allowed.begin(), schema.allowed.end(), std::string_view(text->data(), text->size())) !=
+                    schema.allowed.end())
+        return;
     if (schema.words == Schema::Words::allowed) fault(path, "must be equal to one of the allowed values");
     if (schema.words == Schema::Words::constant) fault(path, "must be equal to constant");
     if (schema.words != Schema::Words::any_of) return;
@@ -136,7 +142,8 @@ void Checker::check_object(const Schema& schema, const json::object& object, con
     if (!schema.open && !is_map) {
         for (const auto& [key, value] : object) {
             const std::string_view name(key.data(), key.size());
-            if (std::any_of(schema.fields.begin(), schema.fields.end(), [&](const Field& f) { return f.name == name; })) continue;
+            if (std::any_of(schema.fields.begin(), schema.fields.end(), [&](const Field& f) { return f.name == name; }))
+                continue;
             const std::string shown = truncate_utf8(strip_control(name), 64);
             const std::string line = fmt::format("unexpected property '{}'", shown);
             fault(path.empty() ? "root" : path, line);
@@ -144,17 +151,20 @@ void Checker::check_object(const Schema& schema, const json::object& object, con
         }
     }
     for (const Field& field : schema.fields) {
-        if (const json::value* value = json::find(object, field.name)) check(field.schema, *value, path + "/" + std::string(field.name));
+        if (const json::value* value = json::find(object, field.name))
+            check(field.schema, *value, path + "/" + std::string(field.name));
     }
     if (is_map) {
-        for (const auto& [key, value] : object) check(*schema.items, value, path + "/" + truncate_utf8(strip_control(std::string_view(key)), 64));
+        for (const auto& [key, value] : object)
+            check(*schema.items, value, path + "/" + truncate_utf8(strip_control(std::string_view(key)), 64));
     }
 }
 
 void Checker::check_array(const Schema& schema, const json::array& array, const std::string& path) {
     const auto size = std::int64_t(array.size());
     if (schema.items) {
-        for (std::size_t i = 0; i < array.size() && !is_full(); ++i) check(*schema.items, array[i], path + "/" + std::to_string(i));
+        for (std::size_t i = 0; i < array.size() && !is_full(); ++i)
+            check(*schema.items, array[i], path + "/" + std::to_string(i));
     }
     if (size < schema.min) fault(path, fmt::format("must not have fewer than {} items", schema.min));
     if (size > schema.max) fault(path, fmt::format("must not have more than {} items", schema.max));
@@ -175,7 +185,8 @@ void Checker::check_text(const Schema& schema, std::string_view text, const std:
 }
 
 void Checker::check_number(const Schema& schema, double number, const std::string& path) {
-    if (schema.min != std::numeric_limits<std::int64_t>::min() && number < double(schema.min)) fault(path, fmt::format("must be >= {}", schema.min));
+    if (schema.min != std::numeric_limits<std::int64_t>::min() && number < double(schema.min))
+        fault(path, fmt::format("must be >= {}", schema.min));
     if (schema.max != kNoLimit && number > double(schema.max)) fault(path, fmt::format("must be <= {}", schema.max));
 }
 

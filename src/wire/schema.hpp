@@ -21,17 +21,17 @@ struct Field;
 struct Schema {
     enum class Type : std::uint8_t { any, string, integer, number, boolean, object, array };
     enum class Words : std::uint8_t { none, allowed, constant, any_of };  // how a value outside `allowed` is worded
-    enum class Null : std::uint8_t { refused, either, any_of };           // whether null will do, and how its absence is worded
+    enum class Null : std::uint8_t { refused, either, any_of };  // whether null will do, and how its absence is worded
 
     Type type = Type::any;
     Null null = Null::refused;
     bool open = false;    // object: properties that are not listed are let through
     bool unique = false;  // array
     Words words = Words::none;
-    std::span<const std::string_view> allowed = {};  // string: nothing else
-    std::span<const Schema> alternatives = {};       // one of these, whatever else is said here
-    std::span<const Field> fields = {};              // object
-    const Schema* items = nullptr;                   // array items; values of an object that is a map
+    std::span<const std::string_view> allowed = {};               // string: nothing else
+    std::span<const Schema> alternatives = {};                    // one of these, whatever else is said here
+    std::span<const Field> fields = {};                           // object
+    const Schema* items = nullptr;                                // array items; values of an object that is a map
     std::int64_t min = std::numeric_limits<std::int64_t>::min();  // of an integer; length of a string or an array
     std::int64_t max = std::numeric_limits<std::int64_t>::max();
 
@@ -67,7 +67,9 @@ constexpr Schema one_of(std::span<const std::string_view> words) {
 constexpr Schema union_of(std::span<const std::string_view> words) {
     return {.type = Schema::Type::string, .words = Schema::Words::any_of, .allowed = words};
 }
-constexpr Schema untyped_one_of(std::span<const std::string_view> words) { return {.words = Schema::Words::allowed, .allowed = words}; }
+constexpr Schema untyped_one_of(std::span<const std::string_view> words) {
+    return {.words = Schema::Words::allowed, .allowed = words};
+}
 constexpr Schema constant(std::span<const std::string_view, 1> word) {
     return {.type = Schema::Type::string, .words = Schema::Words::constant, .allowed = word};
 }

@@ -4,8 +4,9 @@
 
 namespace pincer::wire {
 namespace {
-constexpr std::array<std::string_view, kScopeCount> kNames = {"operator.read",      "operator.write",   "operator.admin", "operator.approvals",
-                                                              "operator.questions", "operator.pairing", "operator.talk",  "operator.talk.secrets"};
+constexpr std::array<std::string_view, kScopeCount> kNames = {
+    "operator.read",      "operator.write",   "operator.admin", "operator.approvals",
+    "operator.questions", "operator.pairing", "operator.talk",  "operator.talk.secrets"};
 }  // namespace
 
 std::string_view name_of(Scope scope) { return kNames[std::size_t(scope)]; }

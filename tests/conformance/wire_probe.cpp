@@ -13,15 +13,30 @@ namespace {
 
 using namespace pincer;
 
-void show(std::string_view schema, std::string_view frame_text) { fmt::print("{{\"schema\":\"{}\",\"frame\":{}}}\n", schema, frame_text); }
+void show(std::string_view schema, std::string_view frame_text) {
+    fmt::print("{{\"schema\":\"{}\",\"frame\":{}}}\n", schema, frame_text);
+}
 
 void show_failures() {
     namespace f = wire::connect_failure;
-    const wire::ConnectFailure all[] = {f::first_must_be_connect(), f::invalid_params("invalid connect params: x"), f::protocol_mismatch(2, 3), f::origin_not_allowed(),
-                                        f::token_missing(), f::token_mismatch(), f::password_missing(), f::password_mismatch(), f::device_token_mismatch(),
-                                        f::rate_limited(1000), f::device_identity_required(), f::device_id_mismatch(), f::device_public_key_invalid(),
-                                        f::device_nonce_mismatch(), f::device_signature_stale(), f::device_signature_invalid(),
-                                        f::pairing_required(f::PairingReason::scope_upgrade, "req-1"), f::starting_up(500)};
+    const wire::ConnectFailure all[] = {f::first_must_be_connect(),
+                                        f::invalid_params("invalid connect params: x"),
+                                        f::protocol_mismatch(2, 3),
+                                        f::origin_not_allowed(),
+                                        f::token_missing(),
+                                        f::token_mismatch(),
+                                        f::password_missing(),
+                                        f::password_mismatch(),
+                                        f::device_token_mismatch(),
+                                        f::rate_limited(1000),
+                                        f::device_identity_required(),
+                                        f::device_id_mismatch(),
+                                        f::device_public_key_invalid(),
+                                        f::device_nonce_mismatch(),
+                                        f::device_signature_stale(),
+                                        f::device_signature_invalid(),
+                                        f::pairing_required(f::PairingReason::scope_upgrade, "req-1"),
+                                        f::starting_up(500)};
     for (const auto& failure : all) show("ResponseFrame", wire::write_failure("1", failure.error));
     for (int code = 0; code <= int(ErrorCode::internal); ++code) {
         const Error error = Error(ErrorCode(code), "m").with_reason("R").with_retry_after(Millis(5));
@@ -32,8 +47,16 @@ void show_failures() {
 }
 
 void show_frames() {
-    wire::HelloOk hello{.server_version = "1", .boot_id = "b", .conn_id = "c", .scopes = {"operator.read"}, .device_token = Secret("t"), .issued_at_ms = 1};
-    hello.snapshot = json::object{{"presence", json::array{json::object{{"ts", 1}}}}, {"health", json::object{{"ok", true}}}, {"stateVersion", json::object{{"presence", 1}, {"health", 1}}}, {"uptimeMs", 1}};
+    wire::HelloOk hello{.server_version = "1",
+                        .boot_id = "b",
+                        .conn_id = "c",
+                        .scopes = {"operator.read"},
+                        .device_token = Secret("t"),
+                        .issued_at_ms = 1};
+    hello.snapshot = json::object{{"presence", json::array{json::object{{"ts", 1}}}},
+                                  {"health", json::object{{"ok", true}}},
+                                  {"stateVersion", json::object{{"presence", 1}, {"health", 1}}},
+                                  {"uptimeMs", 1}};
     show("HelloOk", json::write(hello.to_json()));
     show("ResponseFrame", wire::write_response("1", hello.to_json()));
     show("EventFrame", wire::write_event("connect.challenge", wire::Challenge{"n", 1}.payload()));
@@ -58,7 +81,9 @@ void show_frames() {
 
 void show_methods() {
     for (const wire::Method& method : wire::methods()) {
-        fmt::print("{}\n", json::write(json::object{{"name", method.name}, {"scope", wire::name_of(method.scope)}, {"strict", method.params != nullptr}}));
+        fmt::print("{}\n", json::write(json::object{{"name", method.name},
+                                                    {"scope", wire::name_of(method.scope)},
+                                                    {"strict", method.params != nullptr}}));
     }
     for (std::string_view event : wire::events()) fmt::print("{}\n", json::write(json::object{{"event", event}}));
 }

@@ -57,8 +57,11 @@ Result<Open> find_open(std::vector<Open> all, const std::string& id) {
         if (own == id) return std::move(open);
         if (own.starts_with(id) || own.starts_with("plugin:" + id)) found.push_back(std::move(open));
     }
-    if (found.empty()) return Failure(Error(ErrorCode::not_found, fmt::format("no open approval has the id {}", id)).with_reason("APPROVAL_NOT_FOUND"));
-    if (found.size() > 1) return PINCER_FAIL(invalid_argument, "{} approvals begin with {}: give more of the id", found.size(), id);
+    if (found.empty())
+        return Failure(Error(ErrorCode::not_found, fmt::format("no open approval has the id {}", id))
+                           .with_reason("APPROVAL_NOT_FOUND"));
+    if (found.size() > 1)
+        return PINCER_FAIL(invalid_argument, "{} approvals begin with {}: give more of the id", found.size(), id);
     return std::move(found.front());
 }
 
@@ -74,7 +77,8 @@ ExitCode list(const Local& local, const Arguments& arguments) {
     if (open->empty()) return print("Nothing waits for a decision."), ExitCode::ok;
     const WallTime now = SystemClock().wall();
     std::vector<Row> rows;
-    for (const Open& one : *open) rows.push_back({json::string_or(one.row, "id"), one.kind, left_of(one, now), title_of(one)});
+    for (const Open& one : *open)
+        rows.push_back({json::string_or(one.row, "id"), one.kind, left_of(one, now), title_of(one)});
     print(table({"ID", "KIND", "LEFT", "WHAT"}, rows));
     return ExitCode::ok;
 }
@@ -99,7 +103,8 @@ ExitCode decide(const Local& local, const Arguments& arguments, std::string deci
     const std::string id = one ? json::string_or(one->row, "id") : arguments.id;
     const bool exec = one ? one->kind == "exec" : !arguments.id.starts_with("plugin:");
     // One that is not open is asked for all the same: the Gateway says whether it was decided, and how.
-    GatewayQuestion question{.method = exec ? "exec.approval.resolve" : "plugin.approval.resolve", .params = json::object{{"id", id}, {"decision", decision}}};
+    GatewayQuestion question{.method = exec ? "exec.approval.resolve" : "plugin.approval.resolve",
+                             .params = json::object{{"id", id}, {"decision", decision}}};
     const auto resolved = ask_gateway(local, arguments, std::string(kScope), std::move(question));
     if (!resolved) return tell(one || resolved.error().code() != ErrorCode::not_found ? resolved.error() : one.error());
     if (arguments.json) {
@@ -115,7 +120,8 @@ ExitCode decide(const Local& local, const Arguments& arguments, std::string deci
 ExitCode approvals(const Local& local, const Arguments& arguments) {
     switch (arguments.command) {
         case Command::approvals_get: return get(local, arguments);
-        case Command::approvals_approve: return decide(local, arguments, arguments.always ? "allow-always" : "allow-once");
+        case Command::approvals_approve:
+            return decide(local, arguments, arguments.always ? "allow-always" : "allow-once");
         case Command::approvals_deny: return decide(local, arguments, "deny");
         default: return list(local, arguments);
     }

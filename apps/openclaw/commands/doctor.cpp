@@ -20,11 +20,14 @@ void check_config(const Local& local, std::vector<Finding>& out) {
     if (!document) return out.push_back({"error", "config", document.error().message()});
     if (!*document) return out.push_back({"ok", "config", file + " does not exist; defaults hold"});
     out.push_back({"ok", "config", file});
-    struct stat info {};
-    if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0) out.push_back({"warning", "config", fmt::format("others may read {}; chmod 600 {}", file, file)});
+    struct stat info{};
+    if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
+        out.push_back({"warning", "config", fmt::format("others may read {}; chmod 600 {}", file, file)});
     const json::value* servers = (*document)->find(json5::path_of("mcp.servers"));
     if (!servers) return;
-    if (!servers->is_object()) return out.push_back({"error", "mcp", (*document)->line_of(json5::path_of("mcp.servers")) + ": mcp.servers must be an object"});
+    if (!servers->is_object())
+        return out.push_back(
+            {"error", "mcp", (*document)->line_of(json5::path_of("mcp.servers")) + ": mcp.servers must be an object"});
     for (const auto& problem : registry::parse_definitions(servers->get_object()).problems) {
         const json5::Path path = {"mcp", "servers", problem.server};
         out.push_back({"error", "mcp", fmt::format("{}: {}", (*document)->line_of(path), problem.error.message())});
@@ -32,10 +35,12 @@ void check_config(const Local& local, std::vector<Finding>& out) {
 }
 
 void check_state(const Local& local, std::vector<Finding>& out) {
-    struct stat info {};
+    struct stat info{};
     const std::string folder = local.paths.state_dir.string();
     if (::stat(folder.c_str(), &info) != 0) return out.push_back({"ok", "state", folder + " does not exist yet"});
-    if ((info.st_mode & 077) != 0) return out.push_back({"warning", "state", fmt::format("others may look into {}; chmod 700 {}", folder, folder)});
+    if ((info.st_mode & 077) != 0)
+        return out.push_back(
+            {"warning", "state", fmt::format("others may look into {}; chmod 700 {}", folder, folder)});
     out.push_back({"ok", "state", folder});
 }
 

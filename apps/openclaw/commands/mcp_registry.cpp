@@ -1,5 +1,6 @@
-// `openclaw mcp list|show|set|unset`: the mcp.servers part of openclaw.json. Sentences and exit codes are the original's;
-// what differs on purpose: secrets are redacted unless --reveal, unknown keys are refused, comments in the file stay.
+// `openclaw mcp list|show|set|unset`: the mcp.servers part of openclaw.json. Sentences and exit codes are the
+// original's; what differs on purpose: secrets are redacted unless --reveal, unknown keys are refused, comments in the
+// file stay.
 #include <algorithm>
 
 #include "apps/openclaw/commands.hpp"
@@ -9,12 +10,14 @@
 namespace pincer::openclaw {
 namespace {
 
-constexpr const char* kNote = "Note: this command only shows OpenClaw-managed mcp.servers entries and does not include mcporter servers from config/mcporter.json.";
+constexpr const char* kNote =
+    "Note: this command only shows OpenClaw-managed mcp.servers entries and does not include mcporter servers from "
+    "config/mcporter.json.";
 
 struct Servers {
-    std::string path;                        // of the file
+    std::string path;  // of the file
     std::optional<json5::Document> document;
-    json::object map;                        // mcp.servers
+    json::object map;  // mcp.servers
 };
 
 Result<Servers> load_servers(const Local& local) {
@@ -23,7 +26,8 @@ Result<Servers> load_servers(const Local& local) {
     const json::value* servers = out.document ? out.document->find(json5::path_of("mcp.servers")) : nullptr;
     if (!servers) return out;
     if (!servers->is_object()) {
-        return PINCER_FAIL(invalid_argument, "{}, {}: mcp.servers must be an object", out.path, out.document->line_of(json5::path_of("mcp.servers")));
+        return PINCER_FAIL(invalid_argument, "{}, {}: mcp.servers must be an object", out.path,
+                           out.document->line_of(json5::path_of("mcp.servers")));
     }
     out.map = servers->get_object();
     return out;
@@ -46,11 +50,14 @@ ExitCode complain(const std::string& sentence) {
 }
 
 ExitCode no_such_server(const Servers& servers, const std::string& name) {
-    return complain(fmt::format("No MCP server named \"{}\" in {}. Run openclaw mcp list to see configured servers.", name, servers.path));
+    return complain(fmt::format("No MCP server named \"{}\" in {}. Run openclaw mcp list to see configured servers.",
+                                name, servers.path));
 }
 
 ExitCode none_configured(const Servers& servers) {
-    print(fmt::format(R"(No OpenClaw-managed MCP servers configured in {}. Add one with openclaw mcp set <name> '{{"command":"uvx","args":["context7-mcp"]}}'.)", servers.path));
+    print(fmt::format(
+        R"(No OpenClaw-managed MCP servers configured in {}. Add one with openclaw mcp set <name> '{{"command":"uvx","args":["context7-mcp"]}}'.)",
+        servers.path));
     print(kNote);
     return ExitCode::ok;
 }
@@ -58,7 +65,9 @@ ExitCode none_configured(const Servers& servers) {
 // "type" is how other programs name the transport; the file has OpenClaw's own key.
 json::object normalized(json::object definition) {
     const std::string type = json::string_or(definition, "type");
-    const std::string transport = type == "http" || type == "streamable-http" ? "streamable-http" : type == "sse" ? "sse" : "";
+    const std::string transport = type == "http" || type == "streamable-http" ? "streamable-http"
+                                  : type == "sse"                             ? "sse"
+                                                                              : "";
     if (transport.empty() && type != "stdio") return definition;
     definition.erase("type");
     if (!transport.empty() && !definition.contains("transport")) definition["transport"] = transport;
@@ -89,7 +98,8 @@ ExitCode mcp_list(const Local& local, const Arguments& arguments) {
     for (const auto& [name, definition] : servers->map) names.emplace_back(name);
     std::sort(names.begin(), names.end());
     const auto definitions = registry::parse_definitions(servers->map);
-    for (const auto& problem : definitions.problems) say(fmt::format("server \"{}\" is skipped: {}", problem.server, problem.error.message()));
+    for (const auto& problem : definitions.problems)
+        say(fmt::format("server \"{}\" is skipped: {}", problem.server, problem.error.message()));
     print(fmt::format("OpenClaw-managed MCP servers ({}):", servers->path));
     for (const std::string& name : names) print("- " + name);
     print(std::string("\n") + kNote);
@@ -134,7 +144,8 @@ ExitCode mcp_set(const Local& local, const Arguments& arguments) {
 ExitCode mcp_unset(const Local& local, const Arguments& arguments) {
     auto servers = load_servers(local);
     if (!servers) return tell(servers.error());
-    if (!servers->map.contains(boost::json::string_view(arguments.name))) return no_such_server(*servers, arguments.name);
+    if (!servers->map.contains(boost::json::string_view(arguments.name)))
+        return no_such_server(*servers, arguments.name);
     const json5::Path path = {"mcp", "servers", arguments.name};
     auto edited = servers->document->without(path);
     if (!edited) return tell(std::move(edited).error().context(servers->path));

@@ -8,8 +8,11 @@ namespace {
 constexpr std::size_t kMaxLineBytes = 16u << 20;
 
 void warn_about_argv(const Arguments& arguments) {
-    if (!arguments.token.empty()) say("Warning: --token can be exposed via process listings. Prefer --token-file or environment variables.");
-    if (!arguments.password.empty()) say("Warning: --password can be exposed via process listings. Prefer --password-file or environment variables.");
+    if (!arguments.token.empty())
+        say("Warning: --token can be exposed via process listings. Prefer --token-file or environment variables.");
+    if (!arguments.password.empty())
+        say("Warning: --password can be exposed via process listings. Prefer --password-file or environment "
+            "variables.");
 }
 
 }  // namespace

@@ -8,8 +8,10 @@ namespace {
 
 constexpr const char* kRead = "operator.read";
 
-Result<json::object> ask_object(const Local& local, const Arguments& arguments, const std::string& scope, std::string method, json::object params = {}) {
-    PINCER_TRY(json::value answer, ask_gateway(local, arguments, scope, GatewayQuestion{std::move(method), std::move(params)}));
+Result<json::object> ask_object(const Local& local, const Arguments& arguments, const std::string& scope,
+                                std::string method, json::object params = {}) {
+    PINCER_TRY(json::value answer,
+               ask_gateway(local, arguments, scope, GatewayQuestion{std::move(method), std::move(params)}));
     if (!answer.is_object()) return PINCER_FAIL(protocol, "the Gateway's answer is not an object");
     return std::move(answer.get_object());
 }
@@ -43,7 +45,8 @@ std::vector<Row> account_rows(const json::object& payload) {
             if (!account) continue;
             const bool connected = json::bool_at(*account, "connected").value_or(false);
             const std::string state = json::string_or(*account, "state", connected ? "connected" : "not connected");
-            rows.push_back({std::string(channel), json::string_or(*account, "accountId"), state, json::string_or(*account, "lastError")});
+            rows.push_back({std::string(channel), json::string_or(*account, "accountId"), state,
+                            json::string_or(*account, "lastError")});
         }
     }
     return rows;
@@ -61,12 +64,13 @@ ExitCode sessions_list(const Local& local, const Arguments& arguments) {
     for (const json::value& item : rows_at(*payload, "sessions")) {
         const json::object* row = item.if_object();
         if (!row) continue;
-        rows.push_back({json::string_or(*row, "key"), first_text(*row, {"lastChannel", "channel"}), age_of(*row, "updatedAt", now),
-                        first_text(*row, {"displayName", "derivedTitle", "label"})});
+        rows.push_back({json::string_or(*row, "key"), first_text(*row, {"lastChannel", "channel"}),
+                        age_of(*row, "updatedAt", now), first_text(*row, {"displayName", "derivedTitle", "label"})});
     }
     if (rows.empty()) return print("No sessions yet."), ExitCode::ok;
     print(table({"SESSION", "CHANNEL", "AGE", "TITLE"}, rows));
-    if (json::bool_at(*payload, "hasMore").value_or(false)) say(fmt::format("{} of {}: see --limit", rows.size(), json::int_at(*payload, "totalCount").value_or(0)));
+    if (json::bool_at(*payload, "hasMore").value_or(false))
+        say(fmt::format("{} of {}: see --limit", rows.size(), json::int_at(*payload, "totalCount").value_or(0)));
     return ExitCode::ok;
 }
 
@@ -83,7 +87,8 @@ ExitCode channels_status(const Local& local, const Arguments& arguments) {
 ExitCode pairing(const Local& local, const Arguments& arguments) {
     if (arguments.command == Command::pairing_approve) {
         json::object params{{"channel", arguments.channel}, {"code", arguments.code}};
-        const auto approved = ask_object(local, arguments, "operator.pairing", "channels.pairing.approve", std::move(params));
+        const auto approved =
+            ask_object(local, arguments, "operator.pairing", "channels.pairing.approve", std::move(params));
         if (!approved) return tell(approved.error());
         if (arguments.json) return print_json(json::value(*approved)), ExitCode::ok;
         print(fmt::format("Approved {} sender {}.", arguments.channel, json::string_or(*approved, "senderId")));
@@ -135,15 +140,19 @@ ExitCode status(const Local& local, const Arguments& arguments) {
     }
     const json::object& overall = asked->answers[0]->get_object();
     if (arguments.json) {
-        print_json(json::value(json::object{{"url", asked->url}, {"version", asked->version}, {"status", overall}, {"channels", *asked->answers[1]}}));
+        print_json(json::value(json::object{
+            {"url", asked->url}, {"version", asked->version}, {"status", overall}, {"channels", *asked->answers[1]}}));
         return ExitCode::ok;
     }
     const json::object* sessions = json::object_at(overall, "sessions");
     const auto uptime = json::int_at(overall, "uptimeMs");
-    print(fmt::format("Gateway    {} (version {}{})", asked->url, asked->version, uptime ? ", up " + format_duration(Millis(*uptime)) : ""));
+    print(fmt::format("Gateway    {} (version {}{})", asked->url, asked->version,
+                      uptime ? ", up " + format_duration(Millis(*uptime)) : ""));
     if (sessions) print(fmt::format("Sessions   {}", json::int_at(*sessions, "count").value_or(0)));
-    if (const auto waiting = json::int_at(overall, "pendingApprovals")) print(fmt::format("Approvals  {} waiting", *waiting));
-    if (const auto waiting = json::int_at(overall, "deliveriesWaiting")) print(fmt::format("Delivery   {} waiting", *waiting));
+    if (const auto waiting = json::int_at(overall, "pendingApprovals"))
+        print(fmt::format("Approvals  {} waiting", *waiting));
+    if (const auto waiting = json::int_at(overall, "deliveriesWaiting"))
+        print(fmt::format("Delivery   {} waiting", *waiting));
     const auto rows = account_rows(asked->answers[1]->get_object());
     if (!rows.empty()) print("\n" + table({"CHANNEL", "ACCOUNT", "STATE", "LAST ERROR"}, rows));
     return ExitCode::ok;
@@ -151,8 +160,10 @@ ExitCode status(const Local& local, const Arguments& arguments) {
 
 ExitCode gateway_call(const Local& local, const Arguments& arguments) {
     auto params = json::parse(arguments.params);
-    if (!params || !params->is_object()) return tell(Error(ErrorCode::invalid_argument, "--params must be a JSON object"));
-    std::vector<std::string> scopes = {"operator.admin", "operator.read", "operator.write", "operator.approvals", "operator.pairing"};
+    if (!params || !params->is_object())
+        return tell(Error(ErrorCode::invalid_argument, "--params must be a JSON object"));
+    std::vector<std::string> scopes = {"operator.admin", "operator.read", "operator.write", "operator.approvals",
+                                       "operator.pairing"};
     std::vector<GatewayQuestion> questions;
     questions.push_back({arguments.method, std::move(*params)});
     auto asked = ask_gateway(local, arguments, std::move(scopes), std::move(questions));

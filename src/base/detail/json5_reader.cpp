@@ -18,7 +18,10 @@ namespace detail {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_key_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '$' || static_cast<unsigned char>(c) >= 0x80; }
+bool is_key_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '$' ||
+           static_cast<unsigned char>(c) >= 0x80;
+}
 
 void append_utf8(std::uint32_t code, std::string& out) {
     if (code < 0x80) {
@@ -50,7 +53,8 @@ std::size_t Reader::space_at(std::size_t at) const {
     if (rest.empty()) return 0;
     if (rest[0] == ' ' || (rest[0] >= '\t' && rest[0] <= '\r')) return 1;
     if (rest.starts_with("\xC2\xA0")) return 2;
-    for (std::string_view wide : {"\xEF\xBB\xBF", "\xE2\x80\xA8", "\xE2\x80\xA9"}) {  // byte order mark, line and paragraph separator
+    for (std::string_view wide :
+         {"\xEF\xBB\xBF", "\xE2\x80\xA8", "\xE2\x80\xA9"}) {  // byte order mark, line and paragraph separator
         if (rest.starts_with(wide)) return 3;
     }
     return 0;
@@ -112,7 +116,9 @@ bool Reader::read_object(json::value& value, Document::Node& node, std::size_t d
         Document::Node::Member member;
         member.key_begin = at_;
         if (!read_key(member.key)) return false;
-        if (object.contains(boost::json::string_view(member.key))) return fail(member.key_begin, fmt::format("\"{}\" stands here for the second time", strip_control(member.key)));
+        if (object.contains(boost::json::string_view(member.key)))
+            return fail(member.key_begin,
+                        fmt::format("\"{}\" stands here for the second time", strip_control(member.key)));
         if (!skip_space()) return false;
         if (peek() != ':') return fail(at_, fmt::format("expected ':' after \"{}\"", strip_control(member.key)));
         ++at_;
@@ -220,7 +226,8 @@ bool Reader::read_escape(std::string& out) {
             break;
         default:
             if (is_digit(c)) return fail(at_, "octal escapes are not JSON5");
-            if (const std::size_t separator = space_at(at_); separator == 3) {  // U+2028 and U+2029 continue the line too
+            if (const std::size_t separator = space_at(at_);
+                separator == 3) {  // U+2028 and U+2029 continue the line too
                 at_ += separator;
                 return true;
             }
@@ -233,7 +240,8 @@ bool Reader::read_escape(std::string& out) {
 bool Reader::read_hex_digits(std::size_t count, std::uint32_t& code) {
     const std::string_view digits = text_.substr(at_, count);
     const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
-    if (ec != std::errc() || end != digits.data() + count || digits.size() != count) return fail(at_, fmt::format("expected {} hexadecimal digits", count));
+    if (ec != std::errc() || end != digits.data() + count || digits.size() != count)
+        return fail(at_, fmt::format("expected {} hexadecimal digits", count));
     at_ += count;
     return true;
 }
@@ -264,19 +272,22 @@ bool Reader::read_number(json::value& value) {
         at_ += 2;
         std::uint64_t number = 0;
         const auto [end, ec] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), number, 16);
-        if (ec != std::errc() || number > std::uint64_t(std::numeric_limits<std::int64_t>::max())) return fail(begin, "this is not a number that can be kept");
+        if (ec != std::errc() || number > std::uint64_t(std::numeric_limits<std::int64_t>::max()))
+            return fail(begin, "this is not a number that can be kept");
         at_ = std::size_t(end - text_.data());
         value = negative ? -std::int64_t(number) : std::int64_t(number);
         return true;
     }
     std::size_t end = at_;
-    while (end < text_.size() && (is_digit(text_[end]) || text_[end] == '.' || text_[end] == 'e' || text_[end] == 'E' ||
-                                  ((text_[end] == '+' || text_[end] == '-') && (text_[end - 1] == 'e' || text_[end - 1] == 'E')))) {
+    while (end < text_.size() &&
+           (is_digit(text_[end]) || text_[end] == '.' || text_[end] == 'e' || text_[end] == 'E' ||
+            ((text_[end] == '+' || text_[end] == '-') && (text_[end - 1] == 'e' || text_[end - 1] == 'E')))) {
         ++end;
     }
     std::string digits(text_.substr(at_, end - at_));
     if (digits.empty() || digits == ".") return fail(begin, "this is not a number that can be kept");
-    if (digits.size() > 1 && digits[0] == '0' && is_digit(digits[1])) return fail(begin, "a number may not begin with 0");
+    if (digits.size() > 1 && digits[0] == '0' && is_digit(digits[1]))
+        return fail(begin, "a number may not begin with 0");
     if (digits.find_first_not_of("0123456789") == std::string::npos) {
         std::int64_t whole = 0;
         const auto [stop, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), whole);
@@ -288,7 +299,8 @@ bool Reader::read_number(json::value& value) {
     }
     double number = 0;
     const auto [stop, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (ec != std::errc() || stop != digits.data() + digits.size() || !std::isfinite(number)) return fail(begin, "this is not a number that can be kept");
+    if (ec != std::errc() || stop != digits.data() + digits.size() || !std::isfinite(number))
+        return fail(begin, "this is not a number that can be kept");
     at_ = end;
     value = negative ? -number : number;
     return true;
@@ -307,7 +319,8 @@ bool Reader::read_word(json::value& value) {
     } else if (word.empty()) {
         return fail(begin, "expected a value");
     } else {
-        return fail(begin, fmt::format("\"{}\" is not a value (texts stand in quotes)", truncate_utf8(strip_control(sanitize_utf8(word)), 40)));
+        return fail(begin, fmt::format("\"{}\" is not a value (texts stand in quotes)",
+                                       truncate_utf8(strip_control(sanitize_utf8(word)), 40)));
     }
     return true;
 }

@@ -35,7 +35,7 @@ public:
 
 private:
     bool fail(std::size_t at, std::string what);
-    bool skip_space();  // and comments; false on a comment without an end
+    bool skip_space();                           // and comments; false on a comment without an end
     std::size_t space_at(std::size_t at) const;  // length of a white-space character, 0 if it is none
     char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
     bool at_end() const { return at_ >= text_.size(); }

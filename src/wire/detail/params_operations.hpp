@@ -1,5 +1,5 @@
-// Parameters of everything but sessions and chat, as the published protocol 2026.9.1 has them. Included by methods.cpp alone;
-// tests/conformance/test_wire_schema.py holds them against the protocol package's own validators.
+// Parameters of everything but sessions and chat, as the published protocol 2026.9.1 has them. Included by methods.cpp
+// alone; tests/conformance/test_wire_schema.py holds them against the protocol package's own validators.
 #pragma once
 
 #include <array>
@@ -42,10 +42,8 @@ constexpr Schema kChannelsStatus = object(kChannelsStatusFields);
 
 constexpr std::array<std::string_view, 4> kModelViews = {"default", "configured", "provider-config", "all"};
 constexpr Field kModelsListFields[] = {
-    {"agentId", string(1)},
-    {"includeProviderCapabilities", boolean()},
-    {"preparedOnly", boolean()},
-    {"refresh", boolean()},
+    {"agentId", string(1)},          {"includeProviderCapabilities", boolean()},
+    {"preparedOnly", boolean()},     {"refresh", boolean()},
     {"view", union_of(kModelViews)},
 };
 constexpr Schema kModelsList = object(kModelsListFields);
@@ -89,14 +87,10 @@ constexpr Field kLogsTailFields[] = {
 constexpr Schema kLogsTail = object(kLogsTailFields);
 
 constexpr Field kSystemRunPlanFields[] = {
-    {"argv", array(kText), Need::required},
-    {"cwd", string().or_null(), Need::required},
-    {"commandText", string(), Need::required},
-    {"commandPreview", string().or_null()},
-    {"agentId", string().or_null(), Need::required},
-    {"sessionKey", string().or_null(), Need::required},
-    {"policySnapshot", object({}).and_more()},
-    {"mutableFileOperand", object({}).and_more().or_null()},
+    {"argv", array(kText), Need::required},          {"cwd", string().or_null(), Need::required},
+    {"commandText", string(), Need::required},       {"commandPreview", string().or_null()},
+    {"agentId", string().or_null(), Need::required}, {"sessionKey", string().or_null(), Need::required},
+    {"policySnapshot", object({}).and_more()},       {"mutableFileOperand", object({}).and_more().or_null()},
 };
 constexpr std::array<std::string_view, 1> kAllowAlwaysWord = {"allow-always"};
 constexpr Schema kUnavailableDecision = one_of(kAllowAlwaysWord);

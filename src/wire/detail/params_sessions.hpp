@@ -54,15 +54,9 @@ constexpr Field kSessionsPreviewFields[] = {
 constexpr Schema kSessionsPreview = object(kSessionsPreviewFields);
 
 constexpr Field kSessionsResolveFields[] = {
-    {"key", string(1)},
-    {"sessionId", string(1)},
-    {"label", string(1, 512)},
-    {"shortId", string(1)},
-    {"slugHint", string(1)},
-    {"agentId", string(1)},
-    {"spawnedBy", string(1)},
-    {"includeGlobal", boolean()},
-    {"includeUnknown", boolean()},
+    {"key", string(1)},          {"sessionId", string(1)},     {"label", string(1, 512)},
+    {"shortId", string(1)},      {"slugHint", string(1)},      {"agentId", string(1)},
+    {"spawnedBy", string(1)},    {"includeGlobal", boolean()}, {"includeUnknown", boolean()},
     {"allowMissing", boolean()},
 };
 constexpr Schema kSessionsResolve = object(kSessionsResolveFields);
@@ -81,14 +75,10 @@ constexpr Field kSessionsMessagesUnsubscribeFields[] = {
 constexpr Schema kSessionsMessagesUnsubscribe = object(kSessionsMessagesUnsubscribeFields);
 
 constexpr Field kSessionsDeleteFields[] = {
-    {"key", string(1), Need::required},
-    {"agentId", string(1)},
-    {"deleteTranscript", boolean()},
-    {"expectedSessionId", string(1)},
-    {"expectedLifecycleRevision", string(1)},
-    {"expectedSessionUpdatedAt", number()},
-    {"emitLifecycleHooks", boolean()},
-    {"archivedOnly", boolean()},
+    {"key", string(1), Need::required},       {"agentId", string(1)},
+    {"deleteTranscript", boolean()},          {"expectedSessionId", string(1)},
+    {"expectedLifecycleRevision", string(1)}, {"expectedSessionUpdatedAt", number()},
+    {"emitLifecycleHooks", boolean()},        {"archivedOnly", boolean()},
 };
 constexpr Schema kSessionsDelete = object(kSessionsDeleteFields);
 
@@ -165,12 +155,9 @@ constexpr Schema kSessionsAbort = object(kSessionsAbortFields);
 
 constexpr Schema kAttachment = object({}).and_more();
 constexpr Field kSessionsSendFields[] = {
-    {"key", string(1), Need::required},
-    {"agentId", string(1)},
-    {"message", string(), Need::required},
-    {"thinking", string()},
-    {"attachments", array(kAttachment)},
-    {"timeoutMs", integer()},
+    {"key", string(1), Need::required},    {"agentId", string(1)},
+    {"message", string(), Need::required}, {"thinking", string()},
+    {"attachments", array(kAttachment)},   {"timeoutMs", integer()},
     {"idempotencyKey", string(1)},
 };
 constexpr Schema kSessionsSend = object(kSessionsSendFields);

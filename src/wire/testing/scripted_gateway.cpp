@@ -19,7 +19,9 @@ public:
         inbox_.pop_front();
         co_return message;
     }
-    Task<Result<>> send(std::string text) override { co_return post(std::make_shared<const std::string>(std::move(text))); }
+    Task<Result<>> send(std::string text) override {
+        co_return post(std::make_shared<const std::string>(std::move(text)));
+    }
     Result<> post(std::shared_ptr<const std::string> text) override {
         if (closed_) return PINCER_FAIL(unavailable, "closed");
         gateway_.take(*text);
@@ -62,7 +64,9 @@ constexpr std::string_view kNonce = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 }
 
 void ScriptedGateway::on(std::string method, json::value payload) {
-    handlers_[std::move(method)] = [payload = std::move(payload)](const json::value&) -> Answer { return std::expected<json::value, WireError>(payload); };
+    handlers_[std::move(method)] = [payload = std::move(payload)](const json::value&) -> Answer {
+        return std::expected<json::value, WireError>(payload);
+    };
 }
 
 Task<Result<std::unique_ptr<io::WebSocket>>> ScriptedGateway::connect(io::Url, io::WsConnectOptions, Deadline) {
@@ -92,7 +96,8 @@ void ScriptedGateway::take(std::string_view text) {
 
 void ScriptedGateway::take_connect(const RequestFrame& frame) {
     const auto params = parse_connect(frame.params);
-    std::optional<ConnectFailure> failure = params ? judge(*params) : connect_failure::invalid_params(params.error().message());
+    std::optional<ConnectFailure> failure =
+        params ? judge(*params) : connect_failure::invalid_params(params.error().message());
     if (failure) {
         socket_->deliver(write_failure(frame.id, failure->error));
         return socket_->shut(failure->close_code, failure->close_reason());
@@ -100,7 +105,10 @@ void ScriptedGateway::take_connect(const RequestFrame& frame) {
     connects_.push_back(*params);
     greeted_ = true;
     HelloOk hello{.server_version = "test", .boot_id = "boot-1", .conn_id = "conn-1", .scopes = params->scopes};
-    hello.snapshot = json::object{{"presence", json::array()}, {"health", json::object()}, {"stateVersion", json::object{{"presence", 0}, {"health", 0}}}, {"uptimeMs", 1}};
+    hello.snapshot = json::object{{"presence", json::array()},
+                                  {"health", json::object()},
+                                  {"stateVersion", json::object{{"presence", 0}, {"health", 0}}},
+                                  {"uptimeMs", 1}};
     if (issue_device_token && params->device) hello.device_token = Secret("device-token-1");
     hello.tick_interval_ms = tick_interval_ms;
     json::object payload = hello.to_json();
@@ -115,7 +123,9 @@ std::optional<ConnectFailure> ScriptedGateway::judge(const ConnectParams& params
     return params.device ? verify_device(params, kNonce, clock_.wall()) : std::nullopt;
 }
 
-void ScriptedGateway::answer(const std::string& id, const json::value& payload) { send_text(write_response(id, payload)); }
+void ScriptedGateway::answer(const std::string& id, const json::value& payload) {
+    send_text(write_response(id, payload));
+}
 
 void ScriptedGateway::emit(std::string_view event, const json::value& payload) {
     if (socket_) socket_->deliver(*SharedEvent(event, payload).for_connection(++seq_));

@@ -30,11 +30,11 @@ public:
     void on(std::string method, json::value payload);
     void answer(const std::string& id, const json::value& payload);  // late, for a call that was left silent
     void emit(std::string_view event, const json::value& payload);
-    void send_text(std::string text);                                // anything at all
-    void drop(std::uint16_t code = 1006, std::string reason = "");   // breaks the present connection
+    void send_text(std::string text);                               // anything at all
+    void drop(std::uint16_t code = 1006, std::string reason = "");  // breaks the present connection
     void refuse_dials(std::optional<Error> why) { refuse_dials_ = std::move(why); }
     void refuse_connects(std::optional<ConnectFailure> why) { refuse_connects_ = std::move(why); }
-    void stay_silent(bool silent) { silent_ = silent; }              // no challenge after a dial
+    void stay_silent(bool silent) { silent_ = silent; }  // no challenge after a dial
 
     Secret token{"secret-token"};
     bool issue_device_token = true;
@@ -47,7 +47,8 @@ public:
     std::uint16_t closed_by_client() const { return closed_by_client_; }
     bool connected() const { return socket_ != nullptr; }
 
-    Task<Result<std::unique_ptr<io::WebSocket>>> connect(io::Url url, io::WsConnectOptions options, Deadline deadline) override;
+    Task<Result<std::unique_ptr<io::WebSocket>>> connect(io::Url url, io::WsConnectOptions options,
+                                                         Deadline deadline) override;
 
 private:
     class Socket;
