@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "agent/redaction/scanners.hpp"
 #include "agent/testing/scripted_model.hpp"
+#include "base/sensitive_text.hpp"
 
 namespace pincer::agent {
 namespace {

@@ -38,6 +38,7 @@ struct ModelRequest {
     std::string system;
     std::vector<Message> messages;
     std::vector<ToolSpec> tools;
+    std::vector<std::string> absent_servers;  // configured, but their tools cannot be had now
     std::size_t max_output_tokens = 0;  // 0: what the configuration of the model says, which is the most in any case
 };
 

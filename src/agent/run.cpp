@@ -118,6 +118,11 @@ private:
         request.system = request_.system;
         request.messages = request_.messages;
         request.tools = deps_.tools.tools();
+        request.absent_servers = deps_.tools.absent_servers();
+        if (!request.absent_servers.empty()) {
+            request.system += fmt::format("\n\nThese tool servers are configured but cannot be reached now: {}. Say so when the answer would have needed them.",
+                                          join(request.absent_servers, ", "));
+        }
         Outbound outbound = apply_egress(std::move(request), *model_, deps_.egress);
         if (!model_->is_local()) journal_.model_egress(outbound.report);
         json::object detail;

@@ -47,6 +47,8 @@ class ToolSource {
 public:
     virtual ~ToolSource() = default;
     virtual std::vector<ToolSpec> tools() = 0;
+    // Servers that the operator has configured and whose tools are missing because they cannot be reached just now.
+    virtual std::vector<std::string> absent_servers() { return {}; }
     // An Error is ours (timed_out naming server, tool and which timeout; unavailable; forbidden); what the tool itself
     // says went wrong is a ToolResult with is_error. The two never look alike to a person.
     virtual Task<Result<ToolResult>> call(ToolCall call, CallContext context) = 0;

@@ -48,6 +48,13 @@ void check_gateway(const Local& local, const Arguments& arguments, std::vector<F
     const auto answer = ask_gateway(local, arguments, "operator.read", GatewayQuestion{.method = "health"});
     if (!answer) return out.push_back({"error", "gateway", answer.error().message()});
     out.push_back({"ok", "gateway", "answers"});
+    const json::array* servers = answer->is_object() ? json::array_at(answer->get_object(), "mcpServers") : nullptr;
+    for (std::size_t i = 0; servers && i < servers->size(); ++i) {
+        const json::object* server = (*servers)[i].if_object();
+        const std::string health = server ? json::string_or(*server, "health") : "";
+        if (health != "failed" && health != "backing-off") continue;
+        out.push_back({"error", "mcp", fmt::format("{} does not work: {}", json::string_or(*server, "name"), json::string_or(*server, "lastError"))});
+    }
 }
 
 }  // namespace

@@ -52,6 +52,15 @@ std::vector<Row> account_rows(const json::object& payload) {
     return rows;
 }
 
+std::vector<Row> server_rows(const json::object& status) {
+    std::vector<Row> rows;
+    for (const json::value& item : rows_at(status, "mcpServers")) {
+        const json::object* server = item.if_object();
+        if (server) rows.push_back({json::string_or(*server, "name"), json::string_or(*server, "health"), json::string_or(*server, "lastError")});
+    }
+    return rows;
+}
+
 }  // namespace
 
 ExitCode sessions_list(const Local& local, const Arguments& arguments) {
@@ -155,6 +164,8 @@ ExitCode status(const Local& local, const Arguments& arguments) {
         print(fmt::format("Delivery   {} waiting", *waiting));
     const auto rows = account_rows(asked->answers[1]->get_object());
     if (!rows.empty()) print("\n" + table({"CHANNEL", "ACCOUNT", "STATE", "LAST ERROR"}, rows));
+    const auto servers = server_rows(overall);
+    if (!servers.empty()) print("\n" + table({"MCP SERVER", "STATE", "LAST ERROR"}, servers));
     return ExitCode::ok;
 }
 

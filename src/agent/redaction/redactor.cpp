@@ -22,7 +22,7 @@ std::string_view pattern_at(std::string_view rest, const std::vector<std::string
 std::string Redactor::text(std::string_view text, ToolResultEgress level) {
     std::string out;
     out.reserve(text.size());
-    Scan scan{.text = text};
+    TextScan scan{.text = text};
     while (scan.at < text.size()) {
         const std::string_view rest = scan.rest();
         if (const std::string_view pattern = pattern_at(rest, policy_.extra_patterns); !pattern.empty()) {
@@ -30,7 +30,7 @@ std::string Redactor::text(std::string_view text, ToolResultEgress level) {
             scan.at += pattern.size();
             continue;
         }
-        std::optional<Finding> found = find_secret(scan);
+        std::optional<SensitiveSpan> found = find_secret(scan);
         const bool is_secret = found.has_value();
         if (!found && level != ToolResultEgress::full) found = find_personal(scan);
         if (found && found->length > 0) {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "agent/egress.hpp"
-#include "agent/redaction/scanners.hpp"
+#include "base/sensitive_text.hpp"
 
 namespace pincer::agent {
 

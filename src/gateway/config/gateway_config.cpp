@@ -97,7 +97,11 @@ Result<> read_channels(const Section& all, GatewayConfig& config) {
             channel.type = &type;
             PINCER_TRY(channel.account, read_account(type, name, values, path));
             auto access = channels::AccessPolicy::from_config(values);
-            if (!access) return wrong(path, access.error().message());
+            if (!access) {   // its message begins with the key
+                const std::string& told = access.error().message();
+                const auto space = told.find(' ');
+                return wrong(path + "." + told.substr(0, space), told.substr(std::min(space, told.size() - 1) + 1));
+            }
             channel.access = *std::move(access);
             config.channels.push_back(std::move(channel));
         }

@@ -16,6 +16,14 @@ std::vector<agent::ToolSpec> RegistryTools::tools() {
     return specs;
 }
 
+std::vector<std::string> RegistryTools::absent_servers() {
+    std::vector<std::string> absent;
+    for (const registry::ServerStatus& server : registry_.status()) {
+        if (server.health == registry::Health::failed || server.health == registry::Health::backing_off) absent.push_back(server.name);
+    }
+    return absent;
+}
+
 Task<Result<agent::ToolResult>> RegistryTools::call(agent::ToolCall call, agent::CallContext context) {
     registry::CallOptions options;
     options.deadline = context.deadline;

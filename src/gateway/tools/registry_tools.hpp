@@ -12,6 +12,7 @@ public:
     explicit RegistryTools(registry::Registry& registry) : registry_(registry) {}
 
     std::vector<agent::ToolSpec> tools() override;
+    std::vector<std::string> absent_servers() override;
     Task<Result<agent::ToolResult>> call(agent::ToolCall call, agent::CallContext context) override;
 
 private:

@@ -158,7 +158,7 @@ void Writer::causes(Answer& out) const {
         if (!cause.last_log.empty()) {
             std::vector<std::string> lines;
             const std::size_t from = cause.last_log.size() - std::min(cause.last_log.size(), kMaxLogLines);
-            for (std::size_t n = from; n < cause.last_log.size(); ++n) lines.push_back(quote_line(cause.last_log[n], kLogLineBytes));
+            for (std::size_t n = from; n < cause.last_log.size(); ++n) lines.push_back(quote_log_line(cause.last_log[n]));
             say(out.broken, "Its last log lines were:", {cause.log_evidence}, std::move(lines));
         }
         const Change* trigger = cause.trigger ? look_.change(cause.trigger->change) : nullptr;

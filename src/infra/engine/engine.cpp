@@ -125,7 +125,7 @@ Task<Asked> Engine::ask(std::string text, std::string requester) {
                 asked.answer.not_read.push_back(fmt::format("the log of {}: {}", objects.front().str(), tail.error().message()));
                 continue;
             }
-            for (auto& line : tail->lines) line = quote_line(line, kLogLineBytes);
+            for (auto& line : tail->lines) line = quote_log_line(line);
             Sentence sentence{fmt::format("The last lines of {}:", objects.front().str()), {tail->evidence}, services_.clock.wall(), std::move(tail->lines)};
             asked.answer.other.push_back(std::move(sentence));
         }

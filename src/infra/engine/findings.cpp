@@ -108,7 +108,7 @@ json::object to_json(const Cause& cause) {
     }
     out["evidence"] = to_json(cause.evidence);
     json::array log;
-    for (const auto& line : cause.last_log) log.emplace_back(quote_line(line, kLogLineBytes));
+    for (const auto& line : cause.last_log) log.emplace_back(quote_log_line(line));
     out["last_log"] = std::move(log);
     return out;
 }

@@ -172,7 +172,7 @@ private:
         const std::string_view narrower = intent.topic == Topic::changes ? "changes" : "health";
         const ToolSpec* tool = find_tool(request.tools, narrower);
         if (!tool) tool = find_tool(request.tools, intent.topic == Topic::changes ? "health" : "changes");
-        if (!tool) return say("I cannot look at your infrastructure: no tool for it is connected. `openclaw mcp set clanker ...` connects one.");
+        if (!tool) return say("I cannot look at your infrastructure: no tool for it is connected. " + way_out(request));
         json::object window;
         // Only a tool that says it takes a window gets one.
         const json::object* properties = json::object_at(tool->input_schema, "properties");
@@ -180,9 +180,15 @@ private:
         return call(*tool, std::move(window));
     }
 
+    // A server that is configured and down is another matter than none.
+    static std::string way_out(const ModelRequest& request) {
+        if (request.absent_servers.empty()) return "`openclaw mcp set clanker ...` connects one.";
+        return fmt::format("Configured, but not reachable just now: {}. `openclaw status` says why.", join(request.absent_servers, ", "));
+    }
+
     static ModelReply plan(const ModelRequest& request, const Intent& intent) {
         const ToolSpec* tool = find_tool(request.tools, "plan");
-        if (!tool) return say("I cannot change anything: no tool that makes plans is connected. Nothing was touched.");
+        if (!tool) return say("I cannot change anything: no tool that makes plans is connected. Nothing was touched. " + way_out(request));
         json::object arguments;
         arguments["request"] = intent.text;
         if (json::object context = context_of(request.messages); !context.empty()) arguments["context"] = std::move(context);

@@ -1,4 +1,4 @@
-#include "agent/redaction/scanners.hpp"
+#include "base/sensitive_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include "base/text.hpp"
 
-namespace pincer::agent {
+namespace pincer {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -91,20 +91,20 @@ bool in_alphabet(Alphabet alphabet, char c) {
     return false;
 }
 
-std::optional<Finding> find_token(std::string_view rest) {
+std::optional<SensitiveSpan> find_token(std::string_view rest) {
     for (const TokenShape& shape : kTokens) {
         if (!rest.starts_with(shape.prefix)) continue;
         const auto belongs = [&](char c) { return in_alphabet(shape.alphabet, c); };
         const std::size_t seen = run_of(window(rest), belongs, shape.prefix.size());
         // A word such as "sk-learn-contrib-package" has no digit; a key of that length always does.
         if (seen < shape.min_rest || !std::ranges::any_of(rest.substr(shape.prefix.size(), seen), is_digit)) continue;
-        return Finding{0, shape.prefix.size() + run_of(rest, belongs, shape.prefix.size()), shape.kind, shape.tag};
+        return SensitiveSpan{0, shape.prefix.size() + run_of(rest, belongs, shape.prefix.size()), shape.kind, shape.tag};
     }
     return std::nullopt;
 }
 
 // eyJ....eyJ....signature
-std::optional<Finding> find_jwt(std::string_view rest) {
+std::optional<SensitiveSpan> find_jwt(std::string_view rest) {
     if (!rest.starts_with("eyJ")) return std::nullopt;
     const std::size_t head = run_of(window(rest), is_token_char);
     if (head < 10 || head >= rest.size() || rest[head] != '.') return std::nullopt;
@@ -112,29 +112,29 @@ std::optional<Finding> find_jwt(std::string_view rest) {
     if (body < 4) return std::nullopt;
     std::size_t length = head + 1 + body;
     if (length < rest.size() && rest[length] == '.') length += 1 + run_of(rest, is_token_char, length + 1);
-    return Finding{0, length, "jwt", "jwt"};
+    return SensitiveSpan{0, length, "jwt", "jwt"};
 }
 
 // 123456789:AAE... as Telegram gives them to bots.
-std::optional<Finding> find_bot_token(std::string_view rest) {
+std::optional<SensitiveSpan> find_bot_token(std::string_view rest) {
     const std::size_t digits = run_of(rest.substr(0, 13), is_digit);
     if (digits < 8 || digits > 12 || digits >= rest.size() || rest[digits] != ':') return std::nullopt;
     const std::size_t body = run_of(rest.substr(0, digits + 66), is_token_char, digits + 1);
     if (body < 30 || body > 64) return std::nullopt;
-    return Finding{0, digits + 1 + body, "telegram token", "telegram-token"};
+    return SensitiveSpan{0, digits + 1 + body, "telegram token", "telegram-token"};
 }
 
 // PEM (RFC 7468), also with its newlines escaped or its end cut off: then everything to the end goes.
-std::optional<Finding> find_private_key(std::string_view rest) {
+std::optional<SensitiveSpan> find_private_key(std::string_view rest) {
     constexpr std::string_view kBegin = "-----BEGIN ";
     if (!rest.starts_with(kBegin)) return std::nullopt;
     const std::string_view label = rest.substr(kBegin.size(), 40);
     const std::size_t label_end = label.find("-----");
     if (label_end == std::string_view::npos || !label.substr(0, label_end).contains("PRIVATE KEY")) return std::nullopt;
     const std::size_t end = rest.find("-----END ", kBegin.size());
-    if (end == std::string_view::npos) return Finding{0, rest.size(), "private key", "private-key"};
+    if (end == std::string_view::npos) return SensitiveSpan{0, rest.size(), "private key", "private-key"};
     const std::size_t close = rest.find("-----", end + 9);
-    return Finding{0, close == std::string_view::npos ? rest.size() : close + 5, "private key", "private-key"};
+    return SensitiveSpan{0, close == std::string_view::npos ? rest.size() : close + 5, "private key", "private-key"};
 }
 
 // --- values under names ----------------------------------------------------------------------------------------------
@@ -246,15 +246,15 @@ std::optional<std::size_t> spoken_value(std::string_view rest) {
     return std::nullopt;
 }
 
-std::optional<Finding> value_finding(std::string_view rest, std::size_t skip, Quote quote, NameKind kind) {
+std::optional<SensitiveSpan> value_finding(std::string_view rest, std::size_t skip, Quote quote, NameKind kind) {
     const std::string_view tail = rest.substr(std::min(skip, rest.size()));
     const std::string_view seen = window(tail).substr(0, value_length(window(tail), quote));
     if (says_nothing(trim(seen))) return std::nullopt;
     if (kind == NameKind::weak && !looks_random(seen)) return std::nullopt;
-    return Finding{skip, value_length(tail, quote), "named secret", "secret"};
+    return SensitiveSpan{skip, value_length(tail, quote), "named secret", "secret"};
 }
 
-std::optional<Finding> find_named_value(std::string_view rest) {
+std::optional<SensitiveSpan> find_named_value(std::string_view rest) {
     const std::size_t name_length = run_of(rest.substr(0, 256), is_name_char);
     const std::string_view name = rest.substr(0, name_length);
     const NameKind kind = name_kind(name);
@@ -272,7 +272,7 @@ std::optional<Finding> find_named_value(std::string_view rest) {
 }
 
 // `Authorization: Bearer x`, `"authorization":"Basic x"`, and the scheme alone: `Bearer x`.
-std::optional<Finding> find_authorization(std::string_view rest) {
+std::optional<SensitiveSpan> find_authorization(std::string_view rest) {
     std::size_t i = 0;
     Quote quote;
     if (istarts_with(rest, "authorization") || istarts_with(rest, "proxy-authorization")) {
@@ -283,7 +283,7 @@ std::optional<Finding> find_authorization(std::string_view rest) {
         const auto belongs = [](char c) { return !is_quote(c) && c != '\n' && c != '\r' && c != ','; };
         const std::string_view tail = rest.substr(std::min(i, rest.size()));
         if (says_nothing(trim(window(tail).substr(0, run_of(window(tail), belongs))))) return std::nullopt;
-        return Finding{i, run_of(tail, belongs), "authorization", "authorization"};
+        return SensitiveSpan{i, run_of(tail, belongs), "authorization", "authorization"};
     }
     for (const std::string_view scheme : {"bearer", "basic"}) {
         if (!istarts_with(rest, scheme)) continue;
@@ -293,13 +293,13 @@ std::optional<Finding> find_authorization(std::string_view rest) {
         const std::string_view value = rest.substr(i, length);
         const bool plain_word = std::ranges::all_of(value, [](char c) { return is_lower(c) || c == '-' || c == '.'; });
         if (length < 8 || plain_word) return std::nullopt;
-        return Finding{i, length, "authorization", "authorization"};
+        return SensitiveSpan{i, length, "authorization", "authorization"};
     }
     return std::nullopt;
 }
 
 // postgres://user:password@host, https://token@host
-std::optional<Finding> find_url_password(std::string_view rest) {
+std::optional<SensitiveSpan> find_url_password(std::string_view rest) {
     if (!rest.starts_with("://")) return std::nullopt;
     const std::string_view tail = rest.substr(3, 1024);
     const std::size_t length = run_of(tail, [](char c) { return !is_space(c) && c != '"' && c != '\'' && c != '<' && c != '>' && std::uint8_t(c) >= 0x20; });
@@ -311,17 +311,17 @@ std::optional<Finding> find_url_password(std::string_view rest) {
     const std::string_view user_info = authority.substr(0, at);
     const std::size_t colon = user_info.find(':');
     if (colon == std::string_view::npos) {
-        return at >= 20 && looks_random(user_info) ? std::optional(Finding{3, at, "url password", "url-password"}) : std::nullopt;
+        return at >= 20 && looks_random(user_info) ? std::optional(SensitiveSpan{3, at, "url password", "url-password"}) : std::nullopt;
     }
     // "http://host:8080/path@v2" has a port where a password would stand.
     const std::string_view password = user_info.substr(colon + 1);
     if (password.empty() || says_nothing(password) || (path != std::string_view::npos && path < at && is_digit(password.front()) && password.contains('/'))) return std::nullopt;
-    return Finding{3 + colon + 1, password.size(), "url password", "url-password"};
+    return SensitiveSpan{3 + colon + 1, password.size(), "url password", "url-password"};
 }
 
 // Mixed characters without a break, at least 32 of them, within 80 bytes behind a secret word. Hex digests (no upper
 // case) and paths (slashes without digits) are not it.
-std::optional<Finding> find_random(const Scan& scan) {
+std::optional<SensitiveSpan> find_random(const TextScan& scan) {
     constexpr std::size_t kNear = 80;
     if (scan.secret_word_at == 0 || scan.at - scan.secret_word_at > kNear) return std::nullopt;
     const std::string_view rest = scan.rest();
@@ -329,12 +329,12 @@ std::optional<Finding> find_random(const Scan& scan) {
     if (run.size() < 32) return std::nullopt;
     const bool mixed = std::ranges::any_of(run, is_lower) && std::ranges::any_of(run, is_upper) && std::ranges::any_of(run, is_digit);
     if (!mixed) return std::nullopt;
-    return Finding{0, run_of(rest, is_base64_char), "random string", "secret"};
+    return SensitiveSpan{0, run_of(rest, is_base64_char), "random string", "secret"};
 }
 
 // --- personal --------------------------------------------------------------------------------------------------------
 
-std::optional<Finding> find_email(std::string_view rest) {
+std::optional<SensitiveSpan> find_email(std::string_view rest) {
     const std::size_t local = run_of(rest.substr(0, 66), [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '%' || c == '+' || c == '-'; });
     if (local == 0 || local > 64 || local >= rest.size() || rest[local] != '@' || rest.substr(0, local) == "git") return std::nullopt;
     std::size_t domain = run_of(rest.substr(0, 320), [](char c) { return is_alnum(c) || c == '.' || c == '-'; }, local + 1);
@@ -342,7 +342,7 @@ std::optional<Finding> find_email(std::string_view rest) {
     const std::string_view name = rest.substr(local + 1, domain);
     const std::size_t dot = name.rfind('.');
     if (dot == std::string_view::npos || dot == 0 || name.size() - dot < 3 || !std::ranges::all_of(name.substr(dot + 1), [](char c) { return is_lower(c) || is_upper(c); })) return std::nullopt;
-    return Finding{0, local + 1 + domain, "email", "email"};
+    return SensitiveSpan{0, local + 1 + domain, "email", "email"};
 }
 
 bool is_private_v4(const std::array<int, 4>& octet) {
@@ -350,7 +350,7 @@ bool is_private_v4(const std::array<int, 4>& octet) {
            (octet[0] == 100 && octet[1] >= 64 && octet[1] < 128) || (octet[0] == 169 && octet[1] == 254);
 }
 
-std::optional<Finding> find_ipv4(std::string_view rest) {
+std::optional<SensitiveSpan> find_ipv4(std::string_view rest) {
     std::array<int, 4> octet{};
     std::size_t i = 0;
     for (std::size_t part = 0; part < 4; ++part) {
@@ -363,11 +363,11 @@ std::optional<Finding> find_ipv4(std::string_view rest) {
     }
     const bool goes_on = i < rest.size() && (is_alnum(rest[i]) || (rest[i] == '.' && i + 1 < rest.size() && is_digit(rest[i + 1])));
     if (goes_on || !is_private_v4(octet)) return std::nullopt;
-    return Finding{0, i, "ip address", "ip"};
+    return SensitiveSpan{0, i, "ip address", "ip"};
 }
 
 // fc00::/7 and fe80::/10 in the forms that tools print.
-std::optional<Finding> find_ipv6(std::string_view rest) {
+std::optional<SensitiveSpan> find_ipv6(std::string_view rest) {
     if (rest.size() < 6 || !(rest[0] == 'f' || rest[0] == 'F')) return std::nullopt;
     const std::string head = to_lower(rest.substr(0, 4));
     const bool is_private = head.starts_with("fc") || head.starts_with("fd") || head.starts_with("fe8") || head.starts_with("fe9") || head.starts_with("fea") || head.starts_with("feb");
@@ -375,11 +375,11 @@ std::optional<Finding> find_ipv6(std::string_view rest) {
     std::size_t length = run_of(rest.substr(0, 46), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':'; });
     while (length > 0 && rest[length - 1] == ':' && !rest.substr(0, length).ends_with("::")) --length;
     if (std::ranges::count(rest.substr(0, length), ':') < 2) return std::nullopt;
-    return Finding{0, length, "ip address", "ip"};
+    return SensitiveSpan{0, length, "ip address", "ip"};
 }
 
 // In the middle of a word; the n of an escaped newline is not part of the word behind it.
-bool in_word(const Scan& scan) {
+bool in_word(const TextScan& scan) {
     const char before = scan.before();
     if (!is_alnum(before) && before != '_') return false;
     const bool escape = (before == 'n' || before == 't' || before == 'r') && scan.at >= 2 && scan.text[scan.at - 2] == '\\';
@@ -396,7 +396,7 @@ std::size_t secret_word(std::string_view rest) {
 
 bool is_secret_name(std::string_view name) { return name_kind(name) != NameKind::none; }
 
-std::optional<Finding> find_secret(const Scan& scan) {
+std::optional<SensitiveSpan> find_secret(const TextScan& scan) {
     const std::string_view rest = scan.rest();
     if (rest.front() == '-') return find_private_key(rest);
     if (rest.front() == ':') return find_url_password(rest);
@@ -410,7 +410,7 @@ std::optional<Finding> find_secret(const Scan& scan) {
     return find_random(scan);
 }
 
-std::optional<Finding> find_personal(const Scan& scan) {
+std::optional<SensitiveSpan> find_personal(const TextScan& scan) {
     const std::string_view rest = scan.rest();
     if (!is_alnum(rest.front()) || in_word(scan)) return std::nullopt;
     if (scan.before() == '.' && scan.at >= 2 && is_digit(scan.text[scan.at - 2]) && is_digit(rest.front())) return std::nullopt;  // inside 1.10.0.0.1
@@ -419,4 +419,24 @@ std::optional<Finding> find_personal(const Scan& scan) {
     return find_ipv6(rest);
 }
 
-}  // namespace pincer::agent
+std::string mask_secrets(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    TextScan scan{.text = text};
+    while (scan.at < text.size()) {
+        const std::string_view rest = scan.rest();
+        if (const auto found = find_secret(scan); found && found->length > 0) {
+            out += rest.substr(0, found->skip);
+            out += fmt::format("[redacted: {}]", found->kind);
+            scan.at += found->skip + found->length;
+            scan.secret_word_at = scan.at;
+            continue;
+        }
+        if (const std::size_t length = secret_word(rest)) scan.secret_word_at = scan.at + length;
+        out += rest.front();
+        ++scan.at;
+    }
+    return out;
+}
+
+}  // namespace pincer
