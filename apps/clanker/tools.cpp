@@ -55,6 +55,7 @@ public:
         std::string text = infra::to_text(asked.answer);
         json::object out = asked.to_json();
         out["text"] = text;
+        out["audit"] = asked.look.record;  // what the asking process writes into its own chain
         co_return ToolResult::of(std::move(out), std::move(text));
     }
 
@@ -64,6 +65,7 @@ public:
         infra::Question question = infra::read_question("health");
         question.after_deploy = after_deploy;
         json::object out = infra::to_json(look);
+        out["audit"] = look.record;
         std::string text = infra::to_text(infra::write_answer(look, question));
         out["text"] = text;
         co_return ToolResult::of(std::move(out), std::move(text));
@@ -74,6 +76,7 @@ public:
         if (!window) co_return Failure(std::move(window).error().context("since"));
         const infra::Look look = co_await engine_.changes(*window, requester_of(call));
         json::object out = infra::changes_json(look);
+        out["audit"] = look.record;
         std::string text = infra::to_text(infra::write_answer(look, infra::read_question("changes")));
         out["text"] = text;
         co_return ToolResult::of(std::move(out), std::move(text));

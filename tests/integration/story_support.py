@@ -10,10 +10,11 @@ import json
 import os
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
-from gateway_client import Client, Refused
+from gateway_client import Client, Closed, Refused
 
 QUESTION = "Is production healthy after the last deploy?"
 ORDER = "Roll it back."
@@ -42,9 +43,10 @@ class World:
     def __init__(self, folder: Path, binaries: Path, start_gateway: Callable[..., Any], estate: Callable[..., Any], start_double: Callable[..., Any],
                  *, environment: dict[str, str] | None = None, scenario: str = "bad-deploy", start: bool = True, **config: Any) -> None:
         self.folder, self.binaries = folder, binaries
-        self.shop = estate(scenario)
-        self.slack = start_double("slack_double.py", "--ack-seconds", "0.5")
-        self.telegram = start_double("telegram_double.py")
+        with ThreadPoolExecutor() as pool:  # none needs another
+            parts = [pool.submit(estate, scenario), pool.submit(start_double, "slack_double.py", "--ack-seconds", "0.5"),
+                     pool.submit(start_double, "telegram_double.py")]
+        self.shop, self.slack, self.telegram = (part.result() for part in parts)
         self.clanker_home = folder / "clanker-home"
         self.clanker_home.mkdir(mode=0o700)
         for chat in (-1001, int(TELEGRAM_OPS)):  # the bot is in these groups: somebody has spoken there
@@ -97,20 +99,16 @@ class World:
 
     def call(self, method: str, **params: Any) -> Any:
         """A method of the Gateway, as the owner on the web page; connects again after a restart."""
-        for last in (False, True):
-            try:
-                if self._client is None:
-                    self._client = Client(self.gateway.port, self.gateway.token)
-                return self._client.call(method, **params)
-            except (OSError, ConnectionError, EOFError):
-                self.disconnect()
-                if last:
-                    raise
-            except Exception as problem:
-                if isinstance(problem, Refused) or last:
-                    raise
-                self.disconnect()
-        raise AssertionError("unreachable")
+        try:
+            return self.client().call(method, **params)
+        except (OSError, Closed):
+            self.disconnect()
+        return self.client().call(method, **params)
+
+    def client(self) -> Client:
+        if self._client is None:
+            self._client = Client(self.gateway.port, self.gateway.token)
+        return self._client
 
     def disconnect(self) -> None:
         if self._client is not None:

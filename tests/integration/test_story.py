@@ -182,10 +182,13 @@ def check_proof(world: World, channel: str, via: str) -> None:
     assert of["plan.made"]["actor"] == of["approval.requested"]["actor"] == asker != of["approval.decided"]["actor"]
     assert of["approval.decided"]["body"]["via"] == via and of["approval.decided"]["body"]["decision"] == "allow-once"
     assert of["grant.consumed"]["actor"] == of["approval.decided"]["actor"]
-    assert of["approval.requested"]["body"]["subjectDigest"] == of["grant.consumed"]["body"]["plan"] == of["plan.made"]["body"]["digest"]
+    assert of["approval.requested"]["body"]["subjectDigest"] == of["grant.consumed"]["body"]["plan"] == of["plan.made"]["body"]["plan"]
     # Each process names the record of the other that it goes on from.
     assert of["grant.consumed"]["follows"] == reference(of["approval.decided"], "gateway")
     assert of["approval.requested"]["follows"] == of["grant.consumed"]["body"]["made"] == reference(of["plan.made"], "clanker")
+    behind = [r.get("follows") for r in gateway if r["kind"] == "tool.answered"]
+    theirs = {r["kind"]: r for r in clanker}
+    assert behind == [reference(theirs[kind], "clanker") for kind in ("question.asked", "plan.made", "grant.consumed")]
     evidence = next(r for r in clanker if r["kind"] == "question.asked")["body"]["evidence"]
     assert len(evidence) >= 5 and all(re.fullmatch("[0-9a-f]{64}", digest) for _, digest in evidence)
     assert of["apply.result"]["body"]["recovery"] == "recovered"
@@ -234,9 +237,9 @@ def test_tampering_is_found_and_named(world: Any, tmp_path: Path) -> None:
             found = here.openclaw("audit", "verify", *map(str, copies), code=None)
             assert found.returncode == 3, f"{name} of chain {victim} was not found:\n{found.stdout}"
             hurt = ("gateway", "clanker")[victim]
-            where = {"flip": len(lines) // 2 + 1, "drop": len(lines), "swap": 3}[name]
+            where = {"flip": len(lines) // 2 + 1, "drop": len(lines), "swap": 3}[name]  # the number of the record that is not what it was
             report = found.stdout.split(f"{hurt}: ")[1]
-            assert report.splitlines()[0].endswith("DAMAGED") and re.search(rf"\b{where}\b", report.splitlines()[1]), f"{name}, {where}:\n{found.stdout}"
+            assert report.splitlines()[0].endswith("DAMAGED") and re.search(rf"\b{where}\b", report.split("\n", 1)[1]), f"{name}, {where}:\n{found.stdout}"
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
@@ -248,7 +251,7 @@ def test_denied(world: Any, channel: str) -> None:
     place = ops_places(here)["telegram" if channel == "slack" else "slack"]
     assert place.press("bo", "Deny").startswith("Denied by")
     told = ada.answer("Denied", "was not called and nothing was touched")
-    assert "Bo" in told or "U0BOSS" in told
+    assert "by Bo via telegram" in told or "by u0boss via slack" in told
     for where in ops_places(here).values():
         where.outcome("Denied by", "Nothing was touched")
     assert not here.effects() and not here.pending() and here.checkout()[0] == "shop/checkout:v1.4.2"
@@ -287,3 +290,19 @@ def test_two_accounts_of_one_human_are_one_person(world: Any, channel: str, acco
     assert other.press("bo", "Deny").startswith("Denied by")  # saying no to oneself is free
     ada.answer("Denied")
     assert not here.effects()
+
+
+def test_the_owner_is_one_person_on_every_device(world: Any, bridge: Any) -> None:
+    """Asked on the web page: neither the command line nor a bridge of the same owner may approve it."""
+    here = world()
+    served = bridge(here)
+    ada = SURFACES["webchat"](here)
+    ada.ask(ORDER)
+    request = here.one_pending()["id"]
+    refused = here.openclaw("approvals", "approve", request, code=5)
+    assert "APPROVAL_SELF" in refused.stderr
+    answer = served.call("permissions_respond", kind="plugin", id=request, decision="allow-once")
+    assert answer == {"content": [{"type": "text", "text": "you asked for this, somebody else has to approve it"}], "isError": True}
+    assert len(here.pending()) == 1 and not here.effects()
+    assert here.openclaw("approvals", "deny", request).stdout.startswith("Denied")
+    ada.answer("Denied")

@@ -94,10 +94,6 @@ private:
     io::TaskGroup tasks_;
 };
 
-// Everybody who holds the Gateway's own secret is, for the rule of four eyes, one person: its owner. So are the channel
-// accounts that the configuration calls owners.
-inline constexpr std::string_view kOwner = "gateway-owner";
-
 // Tokens of the buttons on a card: "ap:o:<id>" and "ap:d:<id>", within Telegram's 64 bytes.
 std::string button_token(approval::Decision decision, const std::string& id);
 std::optional<std::pair<approval::Decision, std::string>> parse_button_token(std::string_view token);

@@ -82,6 +82,7 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
         if (!document || approval::digest_of(*document) != claimed) {
             return PINCER_FAIL(refused, "the plan shown by {} does not have the digest it claims; nothing was put up for approval", gated.call.name);
         }
+        if (auto made = audit::RecordRef::parse(json::string_or(gated.plan, "made"))) request.follows = *std::move(made);
         request.subject = *document;   // the very bytes that the engine hashed: the grant will name their digest
         const json::array* steps = json::array_at(*document, "steps");
         if (!steps || steps->empty()) return PINCER_FAIL(refused, "the plan of {} has no steps", gated.call.name);

@@ -34,8 +34,11 @@ RoutingConfig RoutingConfig::read(const Section& root) {
 }
 
 std::string RoutingConfig::human_of(const std::string& principal) const {
+    // Whoever holds the Gateway's secret is its owner, by whichever device or page; and so is a human linked to one of them.
+    const auto is_operator = [](const std::string& id) { return id.starts_with("operator:"); };
+    if (is_operator(principal)) return std::string(kOwner);
     for (const auto& [human, ids] : identity_links) {
-        if (std::find(ids.begin(), ids.end(), principal) != ids.end()) return human;
+        if (std::find(ids.begin(), ids.end(), principal) != ids.end()) return std::any_of(ids.begin(), ids.end(), is_operator) ? std::string(kOwner) : human;
     }
     return {};
 }

@@ -15,6 +15,10 @@
 
 namespace pincer::gateway {
 
+// Everybody who holds the Gateway's own secret is, for the rule of four eyes, one person: its owner. So are the channel
+// accounts that the configuration calls owners, or links with an operator.
+inline constexpr std::string_view kOwner = "gateway-owner";
+
 enum class DmScope { main, per_peer, per_channel_peer, per_account_channel_peer };
 
 struct RoutingConfig {
@@ -25,7 +29,7 @@ struct RoutingConfig {
     // The keys under `session`; what is wrong with them is noted in the Section.
     static RoutingConfig read(const Section& root);
 
-    // The linked human behind a principal, "" when there is none.
+    // The linked human behind a principal, "" when there is none; kOwner for operators ("operator:<device>").
     std::string human_of(const std::string& principal) const;
 };
 

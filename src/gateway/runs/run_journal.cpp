@@ -7,9 +7,20 @@
 #include "crypto/hash.hpp"
 
 namespace pincer::gateway {
+namespace {
 
-Task<Result<>> RunManager::Journal::record(std::string kind, json::object body) {
-    audit::Entry entry{.kind = std::move(kind), .actor = active_->run.principal, .body = std::move(body), .follows = std::nullopt};
+// The record in the chain of the tool's own process that a result came from: {"audit": "clanker:7:..."}, or on the plan.
+std::optional<audit::RecordRef> record_behind(const json::object& structured) {
+    const json::object* plan = json::object_at(structured, "plan");
+    auto named = audit::RecordRef::parse(json::string_or(plan ? *plan : structured, "audit"));
+    if (!named) return std::nullopt;
+    return *std::move(named);
+}
+
+}  // namespace
+
+Task<Result<>> RunManager::Journal::record(std::string kind, json::object body, std::optional<audit::RecordRef> follows) {
+    audit::Entry entry{.kind = std::move(kind), .actor = active_->run.principal, .body = std::move(body), .follows = std::move(follows)};
     entry.body["run"] = active_->run.id;
     PINCER_CO_CHECK(co_await manager_.deps_.chain.append(std::move(entry)));
     co_return Result<>{};
@@ -25,8 +36,8 @@ Task<Result<>> RunManager::Journal::append(agent::Message message) {
     if (message.role == agent::Role::tool) {
         json::object body{{"tool", message.tool_name}, {"call", message.tool_call_id}, {"is_error", message.is_error}};
         body["result_digest"] = crypto::sha256_hex(json::write_canonical(agent::to_json(message)));
-        if (const json::object* evidence = json::object_at(message.structured, "audit")) body["follows"] = *evidence;
-        PINCER_CO_CHECK(co_await record("tool.answered", std::move(body)));
+        std::optional<audit::RecordRef> behind = record_behind(message.structured);
+        PINCER_CO_CHECK(co_await record("tool.answered", std::move(body), std::move(behind)));
     }
     PINCER_CO_CHECK(co_await manager_.deps_.store.append(active_->run.session_key, active_->run.id, std::move(message), false));
     co_return Result<>{};
@@ -48,7 +59,7 @@ Result<json::object> RunManager::Journal::plan_named_by(const agent::ToolCall& c
         const json::object* subject = json::object_at(message.structured, "subject");
         if (message.role != agent::Role::tool || !message.tool_name.starts_with(server) || !card || !subject) continue;
         if (json::string_at(*card, "digest") != digest) continue;
-        return json::object{{"digest", *digest}, {"document", *subject}, {"engine", json::string_or(message.structured, "engine")}};
+        return json::object{{"digest", *digest}, {"document", *subject}, {"engine", json::string_or(message.structured, "engine")}, {"made", json::string_or(*card, "audit")}};
     }
     return PINCER_FAIL(refused, "no plan with the digest {} was made in this conversation, so there is nothing that could be approved", truncate_utf8(*digest, 80));
 }
@@ -76,7 +87,7 @@ Task<Result<agent::Gate>> RunManager::Journal::gate(agent::ToolCall call, agent:
 Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall call, agent::ToolSpec tool) {
     json::object body{{"tool", call.name}, {"call", call.id}, {"arguments_digest", crypto::sha256_hex(json::write_canonical(call.arguments))}};
     body["read_only"] = tool.read_only;
-    PINCER_CO_CHECK(co_await record("tool.called", std::move(body)));
+    PINCER_CO_CHECK(co_await record("tool.called", std::move(body), std::nullopt));
     PINCER_CO_TRY(const bool fresh, co_await manager_.deps_.store.mark_call_begun(active_->run.id, call.id, call.name));
     co_return fresh ? agent::CallState::fresh : agent::CallState::begun;
 }

@@ -36,7 +36,7 @@ public:
     void model_egress(const agent::EgressReport& report) override;
 
 private:
-    Task<Result<>> record(std::string kind, json::object body);
+    Task<Result<>> record(std::string kind, json::object body, std::optional<audit::RecordRef> follows);
     Result<json::object> plan_named_by(const agent::ToolCall& call) const;
 
     RunManager& manager_;

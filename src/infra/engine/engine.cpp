@@ -91,7 +91,7 @@ Task<Look> Engine::look_at(LookOptions options) {
 }
 
 // Reading does not wait for the record as acting does: an answer in an incident is worth more than its own record.
-Task<> Engine::record_question(std::string kind, std::string text, std::string requester, const Look& seen) {
+Task<> Engine::record_question(std::string kind, std::string text, std::string requester, Look& seen) {
     audit::Entry entry;
     entry.kind = "question." + kind;
     entry.actor = requester.empty() ? "operator" : quote_line(requester, 200);
@@ -102,7 +102,8 @@ Task<> Engine::record_question(std::string kind, std::string text, std::string r
         co_return;
     }
     auto done = co_await (*ledger)->append(std::move(entry));
-    if (!done) log::failure(log::Level::warn, "audit.question", done.error());
+    if (!done) co_return log::failure(log::Level::warn, "audit.question", done.error());
+    seen.record = done->str();
 }
 
 Task<Asked> Engine::ask(std::string text, std::string requester) {

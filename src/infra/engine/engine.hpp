@@ -72,7 +72,7 @@ public:
 
 private:
     Task<Look> look_at(LookOptions options);
-    Task<> record_question(std::string kind, std::string text, std::string requester, const Look& look);
+    Task<> record_question(std::string kind, std::string text, std::string requester, Look& look);
     Task<Result<std::vector<ObjectRef>>> objects_for(const Question& question, const std::string& context, const Look& look);
     Task<Result<Step>> plan_step(const Question& question, std::vector<ObjectRef> objects, Reading& out);
     Provider* provider_for(std::string_view operation);

@@ -38,6 +38,7 @@ struct Look {
     std::vector<Coverage> coverage;       // every row of the table
     std::vector<InventoryItem> inventory;
     std::vector<Evidence> evidence;       // all of it; to_json() gives what is cited
+    std::string record;                   // audit::RecordRef of the question in our chain, "" when it could not be written
     std::string last_deploy;              // id of the newest rollout, "" when there is none
 
     const Change* change(std::string_view id) const;

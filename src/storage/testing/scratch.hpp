@@ -16,8 +16,8 @@ namespace pincer::testing {
 
 class Scratch {
 public:
-    Scratch() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "pincer-test-XXXXXX").string();
+    explicit Scratch(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+        std::string pattern = (parent / "pincer-test-XXXXXX").string();
         PINCER_ASSERT(::mkdtemp(pattern.data()) != nullptr, "the temporary folder can be written");
         path_ = pattern;
     }
