@@ -6,6 +6,8 @@ import hashlib
 import json
 import signal
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -386,3 +388,31 @@ def test_mistakes_of_usage_have_their_own_code(play: Play, arguments: list[str])
     _, clanker = play("quiet")
     done = clanker.run(*arguments, code=2)
     assert done.stdout == "" and done.stderr
+
+
+def test_mcp_over_http_wants_the_token(play: Play) -> None:
+    _, clanker = play("quiet")
+    running = clanker.start("mcp", "--transport", "http", "--listen", "127.0.0.1:0")
+    assert running.stderr
+    url = running.stderr.readline().split(" at ")[1].split(";")[0]
+    token = (clanker.home / "clanker" / "mcp-token").read_text().strip()
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "initialize",
+           "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}}
+
+    def post(**headers: str) -> tuple[int, str]:
+        request = urllib.request.Request(url, json.dumps(ask).encode(), {"Content-Type": "application/json",
+                                         "Accept": "application/json, text/event-stream", **headers})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, ""
+
+    assert post()[0] == 401 and post(Authorization="Bearer wrong")[0] == 401
+    assert post(Authorization=f"Bearer {token}", Origin="https://evil.example")[0] == 403
+    status, body = post(Authorization=f"Bearer {token}")
+    assert status == 200 and '"clanker"' in body
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(20) == 0
+    running.communicate()
+    assert clanker.run("mcp", "--transport", "http", "--listen", "0.0.0.0:0", code=5).stdout == ""
