@@ -126,7 +126,8 @@ std::string normal_host(std::string_view host) {
     std::string lower = to_lower(host);
     V6 bytes;
     char text[INET6_ADDRSTRLEN];
-    if (::inet_pton(AF_INET6, lower.c_str(), bytes.data()) == 1) return ::inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
+    const bool whole = lower.find('\0') == std::string::npos;
+    if (whole && ::inet_pton(AF_INET6, lower.c_str(), bytes.data()) == 1) return ::inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
     return lower;
 }
 
@@ -153,10 +154,11 @@ bool is_allowed(const EgressPolicy& policy, std::string_view host, AddressKind k
 
 Result<AddressKind> classify_address(std::string_view ip) {
     const std::string text(without_zone(ip));
+    const bool whole = ip.find('\0') == std::string_view::npos;  // inet_pton stops there
     in_addr four;
-    if (::inet_pton(AF_INET, text.c_str(), &four) == 1) return classify4(ntohl(four.s_addr));
+    if (whole && ::inet_pton(AF_INET, text.c_str(), &four) == 1) return classify4(ntohl(four.s_addr));
     V6 six;
-    if (::inet_pton(AF_INET6, text.c_str(), six.data()) == 1) return classify6(six);
+    if (whole && ::inet_pton(AF_INET6, text.c_str(), six.data()) == 1) return classify6(six);
     return PINCER_FAIL(invalid_argument, "not an IP address: {}", strip_control(truncate_utf8(ip, 60)));
 }
 

@@ -78,11 +78,13 @@ void SseParser::finish_block(std::vector<SseEvent>& out) {
 
 std::string format_sse(const SseEvent& event) {
     // A line break inside a one-line field would start another field.
-    const auto one_line = [](std::string_view text) { return text.substr(0, text.find_first_of(std::string_view("\r\n\0", 3))); };
+    const auto one_line = [](std::string_view text) { return text.substr(0, text.find_first_of("\r\n")); };
     std::string out;
     out.reserve(event.data.size() + event.id.size() + 48);
     if (event.type != "message") out.append("event: ").append(one_line(event.type)).append("\n");
-    if (!event.id.empty()) out.append("id: ").append(one_line(event.id)).append("\n");
+    const std::string_view id = one_line(event.id);
+    const bool readable = !id.empty() && id.find('\0') == std::string_view::npos;  // the standard ignores an id with NUL
+    if (readable) out.append("id: ").append(id).append("\n");
     if (event.retry_ms) out.append("retry: ").append(std::to_string(*event.retry_ms)).append("\n");
     if (event.has_data || !event.data.empty()) {
         std::string_view rest = event.data;

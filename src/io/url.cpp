@@ -60,7 +60,8 @@ Result<> parse_authority(std::string_view authority, Url& url) {
         port = authority.substr(close + 1);
         if (!port.empty() && port.front() != ':') return bad_url("something follows the bracketed address");
         in6_addr ignored;
-        if (::inet_pton(AF_INET6, std::string(host).c_str(), &ignored) != 1) return bad_url("the brackets hold no IPv6 address");
+        const bool whole = host.find('\0') == std::string_view::npos;  // inet_pton stops there, and others may not
+        if (!whole || ::inet_pton(AF_INET6, std::string(host).c_str(), &ignored) != 1) return bad_url("the brackets hold no IPv6 address");
     } else {
         const std::size_t colon = authority.find(':');
         host = authority.substr(0, colon);
