@@ -301,3 +301,21 @@ def test_a_kill_at_any_moment(world: Any, seed: int) -> None:
         check_end(play, told)
     except (AssertionError, Refused, OSError, Closed) as problem:
         raise AssertionError(f"{fate}\n{problem}\n--- the Gateway's log:\n{here.gateway.log()[-6000:]}") from problem
+
+
+@pytest.mark.parametrize(("channel", "arrived"), [("telegram", True), ("telegram", False), ("slack", True), ("slack", False)])
+def test_a_send_without_an_answer(world: Any, channel: str, arrived: bool) -> None:
+    """The connection breaks while the answer is sent. Slack can be asked whether it arrived; Telegram cannot, so there it comes again, marked."""
+    here = world()
+    double, method = (here.slack, "chat.postMessage") if channel == "slack" else (here.telegram, "sendMessage")
+    double.control("fault", method=method, drop=True, before=not arrived)
+    ada = SURFACES[channel](here)
+    ada.ask(QUESTION)
+    if channel == "telegram":
+        ada.answer(REPEATED, "Production is")
+    else:
+        ada.answer("Production is")
+    until(lambda: not here.call("status")["deliveriesWaiting"], "the delivery settled")
+    said = ada.said()
+    marked = [text for text in said if REPEATED in text]
+    assert (len(said), len(marked)) == {("telegram", True): (2, 1), ("telegram", False): (1, 1)}.get((channel, arrived), (1, 0)), said
