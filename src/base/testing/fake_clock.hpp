@@ -15,6 +15,8 @@ public:
         wall_ += by;
         steady_ += by;
     }
+    // Somebody set the clock, forward or back; no time has passed.
+    void set_wall_by(Millis by) { wall_ += by; }
 
 private:
     WallTime wall_;

@@ -19,7 +19,7 @@ bool worth_retrying(ErrorCode code) {
     return code == ErrorCode::unavailable || code == ErrorCode::timed_out || code == ErrorCode::rate_limited || code == ErrorCode::io;
 }
 
-// A second copy says that it may be one; an edit done twice is an edit.
+// A second copy says that it may be one.
 void mark_repeated(Delivery& delivery) {
     if (delivery.out.edit_of.empty() && !delivery.out.markdown.starts_with(kRepeated)) delivery.out.markdown.insert(0, kRepeated);
 }
@@ -35,6 +35,7 @@ struct Outbox::Attempts {
     Millis backoff = kFirstBackoff;
     int unknown = 0;
     int questions = 0;
+    bool earlier_may_have_arrived = false;   // and the disk keeps saying so, whatever becomes of the later ones
 };
 
 Outbox::Outbox(io::Runtime& runtime, Store& store, crypto::Random& random, Pauses& pauses, ChannelLookup lookup)
@@ -132,13 +133,15 @@ Task<Result<bool>> Outbox::after_failure(Delivery& delivery, Error error, Attemp
     if (error.code() == ErrorCode::cancelled) co_return Failure(std::move(error));
     log::failure(log::Level::warn, "delivery.attempt", error);
     const bool unknown = error.code() == ErrorCode::outcome_unknown;
-    const bool enough = unknown ? ++attempts.unknown >= kMostUnknownOutcomes : !worth_retrying(error.code());
+    const bool repeatable = !delivery.out.edit_of.empty();   // an edit done twice is an edit
+    const bool enough = unknown ? ++attempts.unknown >= kMostUnknownOutcomes && !repeatable : !worth_retrying(error.code());
     if (enough || too_old(delivery)) {
         PINCER_CO_CHECK(co_await finish(delivery, DeliveryState::failed, error.message()));
         co_return true;
     }
     if (!unknown) {   // the platform said no: nothing of it arrived
-        PINCER_CO_CHECK(co_await store_.set_delivery(delivery.out.delivery_id, DeliveryState::queued, delivery.attempts, {}, error.message()));
+        const auto on_disk = attempts.earlier_may_have_arrived ? DeliveryState::sending : DeliveryState::queued;
+        PINCER_CO_CHECK(co_await store_.set_delivery(delivery.out.delivery_id, on_disk, delivery.attempts, {}, error.message()));
         delivery.state = DeliveryState::queued;
     }
     const Millis pause = next_pause(attempts, error.retry_after());
@@ -153,6 +156,7 @@ Task<Result<bool>> Outbox::settle(Delivery& delivery, channels::Channel& channel
         auto found = co_await channel.find_delivery(delivery.out, Deadline::after(kSendTimeout));
         if (found) {
             if (*found) delivery.refs = (*found)->message_refs;
+            attempts.unknown = 0;   // it is known now
             co_return found->has_value();
         }
         const Error& error = found.error();
@@ -165,6 +169,7 @@ Task<Result<bool>> Outbox::settle(Delivery& delivery, channels::Channel& channel
         PINCER_CO_CHECK(co_await pauses_.pause(pause));
     }
     mark_repeated(delivery);
+    attempts.earlier_may_have_arrived = true;
     co_return false;
 }
 
