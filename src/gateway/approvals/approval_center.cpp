@@ -8,7 +8,6 @@
 namespace pincer::gateway {
 namespace {
 
-constexpr Millis kGrantLife{10 * 60'000};   // an approved call is made at once; a restart in between still fits
 constexpr Millis kTick{1'000};
 
 Event approval_event(const char* name, const approval::Record& record, const json::object& payload) {
@@ -100,7 +99,7 @@ approval::Principal ApprovalCenter::principal(std::string id, std::string displa
 }
 
 // A request of a former life of this run is taken up again; nobody is asked twice for one call.
-Task<Result<approval::Record>> ApprovalCenter::find_or_request(const GatedCall& call) {
+Task<Result<approval::Record>> ApprovalCenter::find_or_request(GatedCall call) {
     if (const auto known = deps_.store.approval_of_call(call.run.id, call.call.id)) {
         if (auto record = deps_.desk.find(approval::ApprovalId(*known))) co_return *std::move(record);
     }
@@ -131,18 +130,16 @@ Task<Result<>> ApprovalCenter::show(approval::Record record, channels::Route ori
     co_return Result<>{};
 }
 
-Task<Result<agent::Gate>> ApprovalCenter::gate(GatedCall call, std::function<void()> waiting) {
+Task<Result<approval::Record>> ApprovalCenter::ask(GatedCall call, std::function<void()> waiting) {
     PINCER_CO_TRY(approval::Record record, co_await find_or_request(call));
     PINCER_CO_CHECK(co_await deps_.store.remember_gate(call.run.id, call.call.id, record.id.str()));
-    if (record.status == approval::Status::pending) {
-        PINCER_CO_CHECK(co_await show(record, call.run.reply_to));
-        waiting();
-        PINCER_CO_TRY(record, co_await wait(record.id.str(), Deadline::never()));
-    }
-    co_return co_await answer(std::move(record), call);
+    if (record.status != approval::Status::pending) co_return record;
+    PINCER_CO_CHECK(co_await show(record, call.run.reply_to));
+    waiting();
+    co_return co_await wait(record.id.str(), Deadline::never());
 }
 
-Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, const GatedCall& call) {
+Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, GatedCall call) {
     agent::Gate gate;
     gate.explanation = describe(Result<approval::Record>(record));
     if (record.status != approval::Status::allowed) {

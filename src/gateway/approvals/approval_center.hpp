@@ -1,9 +1,9 @@
 // Where a tool call that may change something waits for a person. One request, shown in every surface at once; one
 // decision, taken from whichever comes first; a signed grant for exactly what was shown.
 //
-// Life of a request: gate() -> Desk (durable, in the chain) -> event to the web page and the bridges, cards into the
+// Life of a request: ask() -> Desk (durable, in the chain) -> event to the web page and the bridges, cards into the
 // conversation and the configured places -> decide() from any of them -> Desk picks the winner -> resolved event, cards
-// rewritten, gate() answers with a grant. After a restart gate() is asked again for the same call and goes on waiting.
+// rewritten, answer() makes the grant. After a restart ask() is called again for the same call and goes on waiting.
 #pragma once
 
 #include <functional>
@@ -49,8 +49,11 @@ public:
     ApprovalCenter(ApprovalDeps deps, const ApprovalConfig& config, const RoutingConfig& routing);
     ~ApprovalCenter();
 
-    // Waits for the decision as long as the request lives. `waiting` is called once it is clear that a person is needed.
-    Task<Result<agent::Gate>> gate(GatedCall call, std::function<void()> waiting);
+    // The end of the request for this call: as long as it lives, that is waited for. `waiting` is called once it is clear
+    // that a person is needed. The same call asked again is the same request.
+    Task<Result<approval::Record>> ask(GatedCall call, std::function<void()> waiting);
+    // What the run may do now. For an allowed request a grant is signed, good for kGrantLife: the call is made at once.
+    Task<Result<agent::Gate>> answer(approval::Record record, GatedCall call);
 
     // A decision by somebody whom the caller has identified. `via` names the surface.
     Task<Result<approval::Record>> decide(std::string id, approval::Decision decision, approval::Principal by, std::string via);
@@ -78,13 +81,12 @@ public:
 
 private:
     Task<Result<>> adopt(approval::Record record);
-    Task<Result<approval::Record>> find_or_request(const GatedCall& call);
+    Task<Result<approval::Record>> find_or_request(GatedCall call);
     Task<Result<>> show(approval::Record record, channels::Route origin);
     void changed(const approval::Record& record);
     Task<> after_decision(approval::Record record);
     Task<> rewrite_card(Delivery card, approval::Record record);
     Task<> tick();
-    Task<Result<agent::Gate>> answer(approval::Record record, const GatedCall& call);
 
     ApprovalDeps deps_;
     const ApprovalConfig& config_;
@@ -93,6 +95,8 @@ private:
     bool stopping_ = false;
     io::TaskGroup tasks_;
 };
+
+inline constexpr Millis kGrantLife{10 * 60'000};
 
 // Tokens of the buttons on a card: "ap:o:<id>" and "ap:d:<id>", within Telegram's 64 bytes.
 std::string button_token(approval::Decision decision, const std::string& id);

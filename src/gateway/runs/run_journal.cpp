@@ -27,6 +27,7 @@ Task<Result<>> RunManager::Journal::record(std::string kind, json::object body, 
 }
 
 Task<Result<>> RunManager::Journal::append(agent::Message message) {
+    tell_delta();
     active_->text.clear();   // what was streamed of it is written now
     const bool last_words = message.role == agent::Role::assistant && message.tool_calls.empty();
     if (last_words) {
@@ -75,13 +76,14 @@ Task<Result<agent::Gate>> RunManager::Journal::gate(agent::ToolCall call, agent:
         if (std::exchange(active_->holds_slot, false)) active_->slot->release();
     };
     PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::waiting, ""));
-    auto answer = co_await deps.approvals.gate(std::move(gated), std::move(waiting));
-    if (stepped_aside && answer) {
+    PINCER_CO_TRY(approval::Record record, co_await deps.approvals.ask(gated, std::move(waiting)));
+    if (stepped_aside) {
         PINCER_CO_CHECK(co_await active_->slot->acquire());
         active_->holds_slot = true;
     }
-    if (answer) PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::running, ""));
-    co_return answer;
+    PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::running, ""));
+    // Only now, when the turn is ours again: a grant is good for minutes, and the turn may take longer to come.
+    co_return co_await deps.approvals.answer(std::move(record), std::move(gated));
 }
 
 Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall call, agent::ToolSpec tool) {
@@ -94,14 +96,26 @@ Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall c
 
 void RunManager::Journal::delta(std::string_view text) {
     active_->text += text;
+    active_->untold += text;
+    if (manager_.deps_.clock.steady() - active_->told_at >= kDeltaPause) tell_delta();
+}
+
+// Each event carries all of the text so far, so one for every token would be a flood.
+void RunManager::Journal::tell_delta() {
+    if (active_->untold.empty()) return;
+    const std::string delta = std::exchange(active_->untold, {});
     const WallTime now = manager_.deps_.clock.wall();
-    json::object data{{"text", active_->text}, {"delta", text}};
+    active_->told_at = manager_.deps_.clock.steady();
+    json::object data{{"text", active_->text}, {"delta", delta}};
     manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), "assistant", std::move(data), now));
-    manager_.publish("chat", active_->run.session_key, chat_delta(active_->next_event(), text, active_->text, now));
+    manager_.publish("chat", active_->run.session_key, chat_delta(active_->next_event(), delta, active_->text, now));
 }
 
 void RunManager::Journal::phase(std::string_view name, json::object detail) {
-    if (name == "model") active_->text.clear();
+    if (name == "model") {
+        active_->text.clear();
+        active_->untold.clear();
+    }
     detail["phase"] = name;
     const std::string_view stream = name == "tool" ? "tool" : "lifecycle";
     manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), stream, std::move(detail), manager_.deps_.clock.wall()));

@@ -15,6 +15,8 @@ struct RunManager::Active {
     bool aborted = false;
     bool answered = false;         // its last words are on disk, and with them its end
     std::string text;              // streamed of the message that is being made
+    std::string untold;            // the end of it that no event has told yet
+    SteadyTime told_at{};
     RunEventContext events;
     Result<agent::RunOutcome> outcome = PINCER_FAIL(internal, "the run did not start");
 
@@ -36,6 +38,7 @@ public:
     void model_egress(const agent::EgressReport& report) override;
 
 private:
+    void tell_delta();
     Task<Result<>> record(std::string kind, json::object body, std::optional<audit::RecordRef> follows);
     Result<json::object> plan_named_by(const agent::ToolCall& call) const;
 

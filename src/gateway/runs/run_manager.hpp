@@ -72,6 +72,8 @@ private:
 
 // How much of a conversation a run is shown.
 inline constexpr std::size_t kConversationEntries = 80;
+// While text streams in, it is told at most this often.
+inline constexpr Millis kDeltaPause{100};
 // How far back a plan may lie that a call names.
 inline constexpr std::size_t kPlanSearchEntries = 400;
 

@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "gateway/testing/gateway_test_base.hpp"
 
 namespace pincer::gateway {
@@ -298,6 +299,27 @@ TEST_F(Runs, a_question_is_still_seen_by_its_run_after_much_was_said_meanwhile) 
     EXPECT_EQ(platform.messages.back().markdown, "done");
 }
 
+TEST_F(Runs, a_grant_is_fresh_when_the_turn_comes_however_long_that_took) {
+    add_change();
+    io::Event release(runtime);
+    tools.add(read_tool("infra__look"), text_result("seen"));
+    tools.hold("infra__look", release);
+    scripted.then(call_reply("infra__restart", object("{}"))).then(call_reply("infra__look", object("{}"))).then(text_reply("seen")).then(text_reply("done"));
+    platform.write("ann", "restart");
+    pump();
+    platform.write("ann", "look");   // holds the turn
+    pump();
+    approve();
+    clock.advance(kGrantLife * 2);
+    release.set();
+    pump();
+    ASSERT_EQ(tools.calls_of("infra__restart"), 1u);
+    const std::string payload = *from_base64(tools.contexts.back().grant.substr(0, tools.contexts.back().grant.find('.')));
+    const auto expires = json::int_at(object(payload), "expiresAt");
+    ASSERT_TRUE(expires) << payload;
+    EXPECT_EQ(*expires, to_millis(clock.wall() + kGrantLife));
+}
+
 TEST_F(Runs, events_of_a_turn_come_in_order) {
     std::vector<std::string> seen;
     auto listening = core().events.subscribe([&](const Event& event) {
@@ -312,7 +334,8 @@ TEST_F(Runs, events_of_a_turn_come_in_order) {
     platform.write("ann", "hi");
     pump();
     EXPECT_THAT(seen, ElementsAre("sessions.changed send", "session.message", "chat status", "agent lifecycle", "agent assistant", "chat delta", "agent assistant",
-                                  "chat delta", "agent assistant", "chat delta", "session.message", "chat final", "agent lifecycle", "sessions.changed agent.input.settled"));
+                                  "chat delta", "session.message", "chat final", "agent lifecycle", "sessions.changed agent.input.settled"))
+        << "the first piece at once, the rest together, since no time has passed";
 }
 
 }  // namespace

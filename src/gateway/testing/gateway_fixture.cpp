@@ -43,7 +43,7 @@ GatewayWorld::GatewayWorld(std::uint64_t seed, std::filesystem::path parent)
     ChannelConfig channel;
     channel.type = &platform.type();
     channel.account.account_id = "default";
-    channel.account.values = {{"platform", std::string(platform.type().id)}};
+    channel.account.values = {{"platform", platform.key()}};
     channel.access.dm = channels::DmPolicy::open;
     channel.access.allow_from = {"*"};
     channel.access.group = channels::GroupPolicy::open;

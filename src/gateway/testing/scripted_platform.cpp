@@ -5,7 +5,7 @@
 namespace pincer::gateway::testing {
 namespace {
 
-// A ChannelType makes its channel from values alone, so the platforms of this process are found by their name.
+// A ChannelType makes its channel from values alone, so the platforms of this process are found by their key.
 std::map<std::string, ScriptedPlatform*>& platforms() {
     static std::map<std::string, ScriptedPlatform*> all;
     return all;
@@ -124,7 +124,9 @@ private:
 
 ScriptedPlatform::ScriptedPlatform(io::Runtime& runtime, Power& power, std::string name)
     : power_(power), name_(std::move(name)), news_(std::make_unique<io::Event>(runtime)) {
-    platforms()[name_] = this;
+    static int made = 0;
+    key_ = fmt::format("{}-{}", name_, ++made);
+    platforms()[key_] = this;
     type_.id = name_;
     type_.label = "Scripted";
     type_.make = [](const channels::AccountConfig& config, channels::Services) -> Result<std::unique_ptr<channels::Channel>> {
@@ -133,7 +135,7 @@ ScriptedPlatform::ScriptedPlatform(io::Runtime& runtime, Power& power, std::stri
     };
 }
 
-ScriptedPlatform::~ScriptedPlatform() { platforms().erase(name_); }
+ScriptedPlatform::~ScriptedPlatform() { platforms().erase(key_); }
 
 std::string ScriptedPlatform::id_of(const Event& event) {
     return std::visit([](const auto& e) { return e.event_id; }, event);

@@ -31,6 +31,7 @@ public:
     ~ScriptedPlatform();
 
     const channels::ChannelType& type() const { return type_; }
+    const std::string& key() const { return key_; }   // AccountConfig::values["platform"] names it
 
     // People. The event waits until a channel takes and acknowledges it.
     std::string write(std::string sender, std::string text, std::string to = "D1", std::string thread = "",
@@ -63,6 +64,7 @@ private:
 
     Power& power_;
     std::string name_;
+    std::string key_;
     channels::ChannelType type_;
     std::deque<Event> waiting_;
     std::map<std::string, Event> acknowledged_;
