@@ -36,10 +36,12 @@ void choose(CLI::App* app, Arguments& a, Command command) {
 }
 
 void add_ask(CLI::App& app, Arguments& a) {
-    auto* ask = app.add_subcommand("ask", "answer a question from what is live; --maker plans a change, --apply applies a plan");
+    auto* ask = app.add_subcommand(
+        "ask", "answer a question from what is live; --maker plans a change, --apply applies a plan");
     ask->add_option("question", a.question, "the question, in quotes");
     ask->add_flag("--maker", a.maker, "print a plan as JSON; changes nothing");
-    ask->add_option("--format", a.format, "of the plan: plan or plan-v1 (a view)")->check(CLI::IsMember({"plan", "plan-v1"}));
+    ask->add_option("--format", a.format, "of the plan: plan or plan-v1 (a view)")
+        ->check(CLI::IsMember({"plan", "plan-v1"}));
     ask->add_flag("--apply", a.apply, "apply the plan of --plan-file after an approval");
     ask->add_option("--plan-file", a.plan_file, "what --maker printed; - is stdin");
     ask->add_option("--grant-file", a.grant_file, "a signed approval; without it the terminal asks you");
@@ -55,7 +57,8 @@ void add_trust(CLI::App& app, Arguments& a) {
     auto* add = trust->add_subcommand("add", "trust an approval authority");
     add->add_option("name", a.name, "what to call it: gateway")->required();
     add->add_option("public_key", a.public_key, "its Ed25519 key, base64url")->required();
-    add->add_option("--ceiling", a.ceiling, "the highest risk that it may approve")->check(CLI::IsMember({"low", "medium", "high", "destructive"}));
+    add->add_option("--ceiling", a.ceiling, "the highest risk that it may approve")
+        ->check(CLI::IsMember({"low", "medium", "high", "destructive"}));
     choose(add, a, Command::trust_add);
     auto* list = trust->add_subcommand("list", "who is trusted");
     list->add_flag("--json", a.json, "JSON on stdout");
@@ -84,7 +87,8 @@ void add_all(CLI::App& app, Arguments& a) {
     add_reading(*status, a);
     choose(status, a, Command::apply_status);
     auto* mcp = app.add_subcommand("mcp", "serve these answers and plans as MCP tools");
-    mcp->add_option("--transport", a.transport, "stdio or http")->check(CLI::IsMember({"stdio", "http", "streamable-http"}));
+    mcp->add_option("--transport", a.transport, "stdio or http")
+        ->check(CLI::IsMember({"stdio", "http", "streamable-http"}));
     mcp->add_option("--listen", a.listen, "address of http (default 127.0.0.1:39393)");
     add_duration(*mcp, "--settle", a.settle, "how long an apply watches whether things recover (default 45s)");
     add_reading(*mcp, a);
@@ -106,7 +110,8 @@ std::vector<std::string> words_of(int argc, char** argv) {
     std::vector<std::string> keys;
     for (int i = 1; i < argc; ++i) {
         const std::string word(argv[i]);
-        const bool is_key = word.size() == 43 && word.front() == '-' && word.find('=') == std::string::npos && from_base64(word);
+        const bool is_key =
+            word.size() == 43 && word.front() == '-' && word.find('=') == std::string::npos && from_base64(word);
         (is_key ? keys : words).push_back(word);
     }
     if (!keys.empty()) words.emplace_back("--");

@@ -10,14 +10,25 @@
 
 namespace pincer::clanker {
 
-enum class Command { ask, health, changes, apply_status, mcp, audit_verify, trust_add, trust_list, trust_remove, version };
+enum class Command {
+    ask,
+    health,
+    changes,
+    apply_status,
+    mcp,
+    audit_verify,
+    trust_add,
+    trust_list,
+    trust_remove,
+    version
+};
 
 struct Arguments {
     Command command = Command::version;
     // everywhere
     std::string kubeconfig;
     std::string context;
-    std::string scope;        // --namespace
+    std::string scope;  // --namespace
     std::string repository;
     Millis timeout{10'000};
     bool json = false;
@@ -47,8 +58,8 @@ struct Arguments {
 
 struct Parsed {
     Arguments arguments;
-    int exit_code = 0;        // when `done`
-    bool done = false;        // --help was answered, or a mistake was told
+    int exit_code = 0;  // when `done`
+    bool done = false;  // --help was answered, or a mistake was told
 };
 Parsed parse(int argc, char** argv);
 

@@ -31,8 +31,8 @@ ExitCode run(const Arguments& arguments) {
     }
     if (arguments.command == Command::audit_verify) return audit_verify(arguments);
     Program program(arguments);
-    const bool about_trust =
-        arguments.command == Command::trust_add || arguments.command == Command::trust_list || arguments.command == Command::trust_remove;
+    const bool about_trust = arguments.command == Command::trust_add || arguments.command == Command::trust_list ||
+                             arguments.command == Command::trust_remove;
     if (about_trust) return trust(program, arguments);
     return ExitCode(program.runtime.run(dispatch(program, arguments)));
 }

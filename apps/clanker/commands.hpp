@@ -21,7 +21,7 @@ ExitCode trust(Program& program, const Arguments& arguments);
 
 // "clanker: <message>" with the reason in brackets, on stderr; the exit code that goes with it.
 ExitCode tell(const Error& error);
-void print(const std::string& text);            // stdout, with a line feed
-void print(const json::object& o);              // pretty
+void print(const std::string& text);  // stdout, with a line feed
+void print(const json::object& o);    // pretty
 
 }  // namespace pincer::clanker

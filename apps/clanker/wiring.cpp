@@ -54,7 +54,9 @@ std::string user_name() {
 }
 
 Program::Program(const Arguments& arguments)
-    : services{runtime, clock, random, [this](io::HttpClientOptions options) { return io::make_http_client(runtime, std::move(options)); }},
-      settings(settings_of(arguments)), engine(services, settings, infra::all_providers(), home_folder(), options_of(arguments)) {}
+    : services{runtime, clock, random,
+               [this](io::HttpClientOptions options) { return io::make_http_client(runtime, std::move(options)); }},
+      settings(settings_of(arguments)),
+      engine(services, settings, infra::all_providers(), home_folder(), options_of(arguments)) {}
 
 }  // namespace pincer::clanker

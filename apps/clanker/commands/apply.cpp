@@ -1,6 +1,6 @@
 // Applying from the command line. The plan file only says which plan: what is applied is the plan that clanker itself
-// keeps under that digest. At a terminal the operator is the approval authority: they see the card and type the first six
-// characters of the digest, and a grant is signed with the terminal's own key, which lies in clanker's home folder.
+// keeps under that digest. At a terminal the operator is the approval authority: they see the card and type the first
+// six characters of the digest, and a grant is signed with the terminal's own key, which lies in clanker's home folder.
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,8 +31,9 @@ Result<std::string> read_input(const std::string& name) {
 }
 
 void show(const infra::Card& card) {
-    std::string text = fmt::format("\n{}\n\n  on       {}\n  account  {}\n  risk     {}\n  effect   {}\n  touches  {}\n  undo     {}\n", card.title, card.target,
-                                   card.account, approval::name_of(card.risk), card.effect, card.blast_radius, card.undo);
+    std::string text = fmt::format(
+        "\n{}\n\n  on       {}\n  account  {}\n  risk     {}\n  effect   {}\n  touches  {}\n  undo     {}\n",
+        card.title, card.target, card.account, approval::name_of(card.risk), card.effect, card.blast_radius, card.undo);
     for (const auto& condition : card.preconditions) text += "  only if  " + condition + "\n";
     text += fmt::format("  expires  {}\n  digest   {}\n\n", to_rfc3339(card.expires_at), card.digest);
     std::fputs(text.c_str(), stderr);
@@ -44,7 +45,8 @@ Result<std::string> sign(Program& program, const infra::Plan& plan, const std::s
     PINCER_CHECK(io::make_private_directory(home.folder()));
     PINCER_TRY(const auto authority, approval::Authority::open(home.folder() / kTerminal));
     PINCER_TRY(const auto trusted, home.trusted());
-    const bool known = std::ranges::any_of(trusted, [&](const auto& entry) { return entry.authority.public_key == authority->public_key(); });
+    const bool known = std::ranges::any_of(
+        trusted, [&](const auto& entry) { return entry.authority.public_key == authority->public_key(); });
     if (!known) PINCER_CHECK(home.trust(kTerminal, authority->public_key(), approval::Risk::destructive));
     PINCER_TRY(const std::string engine, home.engine_id());
     approval::Grant grant;
@@ -65,7 +67,9 @@ Result<std::string> ask_operator(Program& program, const infra::Plan& plan, cons
     PINCER_TRY(const infra::Card card, infra::make_card(infra::canonical_bytes(plan)));
     show(card);
     if (!::isatty(STDIN_FILENO) || !::isatty(STDERR_FILENO)) {
-        return Failure(Error(ErrorCode::approval_needed, "an approval is needed: run this at a terminal, or give --grant-file").with_reason("APPROVAL_NEEDED"));
+        return Failure(
+            Error(ErrorCode::approval_needed, "an approval is needed: run this at a terminal, or give --grant-file")
+                .with_reason("APPROVAL_NEEDED"));
     }
     std::fputs("To approve and apply it, type the first 6 characters of the digest: ", stderr);
     std::string typed;
@@ -98,8 +102,10 @@ Task<ExitCode> apply_plan(Program& program, const Arguments& arguments) {
     }
     auto applied = co_await program.engine.apply(digest, std::move(grant));
     if (!applied) co_return tell(applied.error());
-    if (arguments.json) print(applied->to_json());
-    else print(applied->to_text());
+    if (arguments.json)
+        print(applied->to_json());
+    else
+        print(applied->to_text());
     if (applied->record.state == infra::ApplyState::failed) co_return ExitCode::error;
     if (applied->record.state != infra::ApplyState::done) co_return ExitCode::partial;
     co_return applied->record.recovery == "recovered" ? ExitCode::ok : ExitCode::unhealthy;
@@ -108,8 +114,10 @@ Task<ExitCode> apply_plan(Program& program, const Arguments& arguments) {
 Task<ExitCode> apply_status(Program& program, const Arguments& arguments) {
     auto applied = co_await program.engine.status(arguments.digest);
     if (!applied) co_return tell(applied.error());
-    if (arguments.json) print(applied->to_json());
-    else print(applied->to_text());
+    if (arguments.json)
+        print(applied->to_json());
+    else
+        print(applied->to_text());
     if (applied->record.state == infra::ApplyState::failed) co_return ExitCode::error;
     co_return applied->record.state == infra::ApplyState::done ? ExitCode::ok : ExitCode::partial;
 }

@@ -30,7 +30,8 @@ Task<ExitCode> make_plan(Program& program, const Arguments& arguments) {
 Task<ExitCode> ask(Program& program, const Arguments& arguments) {
     if (arguments.apply) co_return co_await apply_plan(program, arguments);
     if (arguments.question.empty()) {
-        std::fputs("clanker: ask what? For example: clanker ask \"is production healthy after the last deploy?\"\n", stderr);
+        std::fputs("clanker: ask what? For example: clanker ask \"is production healthy after the last deploy?\"\n",
+                   stderr);
         co_return ExitCode::usage;
     }
     if (arguments.maker) co_return co_await make_plan(program, arguments);

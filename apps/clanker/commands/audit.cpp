@@ -8,13 +8,19 @@ namespace {
 
 json::object to_json(const audit::Verification& v) {
     json::array findings;
-    for (const auto& finding : v.findings) findings.push_back(json::object{{"seq", finding.seq}, {"line", finding.line}, {"problem", finding.problem}});
+    for (const auto& finding : v.findings)
+        findings.push_back(json::object{{"seq", finding.seq}, {"line", finding.line}, {"problem", finding.problem}});
     json::array dangling;
     for (const auto& ref : v.dangling) dangling.emplace_back(ref.str());
     json::array notes;
     for (const auto& note : v.notes) notes.emplace_back(note);
-    return {{"chain", v.chain},   {"records", v.records},   {"checkpoints", v.checkpoints},       {"intact", v.intact()},
-            {"findings", std::move(findings)}, {"dangling", std::move(dangling)}, {"notes", std::move(notes)}};
+    return {{"chain", v.chain},
+            {"records", v.records},
+            {"checkpoints", v.checkpoints},
+            {"intact", v.intact()},
+            {"findings", std::move(findings)},
+            {"dangling", std::move(dangling)},
+            {"notes", std::move(notes)}};
 }
 
 }  // namespace
@@ -30,7 +36,8 @@ ExitCode audit_verify(const Arguments& arguments) {
         intact = intact && v.intact();
         chains.push_back(to_json(v));
         if (arguments.json) continue;
-        print(fmt::format("{}: {} records, {} checkpoints: {}", v.chain, v.records, v.checkpoints, v.intact() ? "intact" : "DAMAGED"));
+        print(fmt::format("{}: {} records, {} checkpoints: {}", v.chain, v.records, v.checkpoints,
+                          v.intact() ? "intact" : "DAMAGED"));
         for (const auto& finding : v.findings) print("  " + finding.problem);
         for (const auto& ref : v.dangling) print(fmt::format("  follows {} in a chain that was not given", ref.str()));
         for (const auto& note : v.notes) print("  note: " + note);

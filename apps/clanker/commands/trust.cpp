@@ -12,7 +12,10 @@ ExitCode trust(Program& program, const Arguments& arguments) {
         if (!done) return tell(done.error());
         const auto engine = home.engine_id();
         if (!engine) return tell(engine.error());
-        std::fputs(fmt::format("clanker: approvals signed by {} count from now on; grants for this engine name {}\n", arguments.name, *engine).c_str(), stderr);
+        std::fputs(fmt::format("clanker: approvals signed by {} count from now on; grants for this engine name {}\n",
+                               arguments.name, *engine)
+                       .c_str(),
+                   stderr);
         return ExitCode::ok;
     }
     if (arguments.command == Command::trust_remove) {
@@ -25,10 +28,13 @@ ExitCode trust(Program& program, const Arguments& arguments) {
     if (!engine) return tell(engine.error());
     json::array list;
     for (const auto& entry : *trusted) {
-        list.push_back(json::object{{"name", entry.authority.name}, {"public_key", entry.authority.public_key},
-                                    {"ceiling", approval::name_of(entry.authority.ceiling)}, {"added_at", entry.added_at}});
-        if (!arguments.json) print(fmt::format("{}  {}  up to {}  since {}", entry.authority.name, entry.authority.public_key,
-                                               approval::name_of(entry.authority.ceiling), entry.added_at));
+        list.push_back(json::object{{"name", entry.authority.name},
+                                    {"public_key", entry.authority.public_key},
+                                    {"ceiling", approval::name_of(entry.authority.ceiling)},
+                                    {"added_at", entry.added_at}});
+        if (!arguments.json)
+            print(fmt::format("{}  {}  up to {}  since {}", entry.authority.name, entry.authority.public_key,
+                              approval::name_of(entry.authority.ceiling), entry.added_at));
     }
     if (arguments.json) print(json::object{{"engine", *engine}, {"authorities", std::move(list)}});
     return ExitCode::ok;

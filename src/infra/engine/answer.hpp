@@ -11,19 +11,19 @@
 namespace pincer::infra {
 
 struct Sentence {
-    std::string text;                    // one line, no markup
-    std::vector<std::string> evidence;   // never empty
-    WallTime read_at{};                  // of the oldest of them
-    std::vector<std::string> quoted;     // log lines that follow it, others' text
+    std::string text;                   // one line, no markup
+    std::vector<std::string> evidence;  // never empty
+    WallTime read_at{};                 // of the oldest of them
+    std::vector<std::string> quoted;    // log lines that follow it, others' text
 };
 
 struct Answer {
-    std::string headline;                // the verdict in a few words, as a title
+    std::string headline;  // the verdict in a few words, as a title
     std::vector<Sentence> verdict;
     std::vector<Sentence> changed;
     std::vector<Sentence> broken;
-    std::vector<Sentence> other;         // logs, inventory
-    std::vector<std::string> not_read;   // "cost: no billing source is connected"
+    std::vector<Sentence> other;        // logs, inventory
+    std::vector<std::string> not_read;  // "cost: no billing source is connected"
 };
 
 Answer write_answer(const Look& look, const Question& question);

@@ -1,4 +1,5 @@
-// What an answer could and could not see, provider by provider. A provider that could not be read never counts as healthy.
+// What an answer could and could not see, provider by provider. A provider that could not be read never counts as
+// healthy.
 #pragma once
 
 #include <string>
@@ -22,15 +23,17 @@ enum class Reach {
 
 std::string_view name_of(Reach reach);
 // Configured, and yet not wholly read: what makes an answer partial.
-inline bool is_gap(Reach reach) { return reach != Reach::connected && reach != Reach::not_connected && reach != Reach::unsupported; }
+inline bool is_gap(Reach reach) {
+    return reach != Reach::connected && reach != Reach::not_connected && reach != Reach::unsupported;
+}
 Reach reach_of(const Error& error);
 
 struct Coverage {
     std::string provider;
     Reach state = Reach::not_connected;
-    std::string reason;   // "token expired or revoked (401)", "forbidden: pods in kube-system"; empty when connected
-    WallTime as_of{};     // when it was asked
-    bool health = true;   // whether a verdict on health needs it
+    std::string reason;  // "token expired or revoked (401)", "forbidden: pods in kube-system"; empty when connected
+    WallTime as_of{};    // when it was asked
+    bool health = true;  // whether a verdict on health needs it
 };
 
 json::object to_json(const Coverage& coverage);

@@ -21,7 +21,8 @@ json::array evidence_digests(const Look& look) {
     for (const auto& cause : look.causes) cited.insert(cause.evidence.begin(), cause.evidence.end());
     for (const auto& change : look.changes) cited.insert(change.evidence.begin(), change.evidence.end());
     for (const auto& item : look.evidence) {
-        if (cited.contains(item.id) && out.size() < kMostEvidenceInRecord) out.push_back(json::array{item.id, item.digest});
+        if (cited.contains(item.id) && out.size() < kMostEvidenceInRecord)
+            out.push_back(json::array{item.id, item.digest});
     }
     return out;
 }
@@ -48,7 +49,8 @@ std::vector<ObjectRef> objects_in_context(const std::string& context, const Look
             const auto* steps = json::array_at(*subject, "steps");
             for (const auto& item : look.inventory) {
                 const json::value target = steps && !steps->empty() ? steps->at(0) : json::value();
-                if (json::string_at_path(target, {"target", "name"}) == item.object.name && json::string_at_path(target, {"target", "kind"}) == item.object.kind &&
+                if (json::string_at_path(target, {"target", "name"}) == item.object.name &&
+                    json::string_at_path(target, {"target", "kind"}) == item.object.kind &&
                     json::string_at_path(target, {"target", "scope"}) == item.object.scope) {
                     out.push_back(item.object);
                 }
@@ -56,8 +58,9 @@ std::vector<ObjectRef> objects_in_context(const std::string& context, const Look
         }
         for (std::size_t i = 0; causes && i < causes->size(); ++i) {
             const json::value& cause = causes->at(i);
-            ObjectRef object{json::string_at_path(cause, {"object", "provider"}), json::string_at_path(cause, {"object", "kind"}),
-                             json::string_at_path(cause, {"object", "namespace"}), json::string_at_path(cause, {"object", "name"})};
+            ObjectRef object{
+                json::string_at_path(cause, {"object", "provider"}), json::string_at_path(cause, {"object", "kind"}),
+                json::string_at_path(cause, {"object", "namespace"}), json::string_at_path(cause, {"object", "name"})};
             if (object.scope.empty()) object.scope = json::string_at_path(cause, {"object", "repository"});
             // Only what the live inventory knows too: a context is a hint, not an authority.
             for (const auto& item : look.inventory) {
@@ -71,9 +74,14 @@ std::vector<ObjectRef> objects_in_context(const std::string& context, const Look
 
 }  // namespace
 
-Engine::Engine(Services services, Settings settings, std::span<const ProviderType* const> types, std::filesystem::path home, EngineOptions options)
-    : services_(services), settings_(std::move(settings)), options_(options), home_(services, std::move(home)),
-      connections_(connect_all(types, settings_, services)), process_(this_process()) {}
+Engine::Engine(Services services, Settings settings, std::span<const ProviderType* const> types,
+               std::filesystem::path home, EngineOptions options)
+    : services_(services),
+      settings_(std::move(settings)),
+      options_(options),
+      home_(services, std::move(home)),
+      connections_(connect_all(types, settings_, services)),
+      process_(this_process()) {}
 
 Engine::~Engine() = default;
 
@@ -95,7 +103,9 @@ Task<> Engine::record_question(std::string kind, std::string text, std::string r
     audit::Entry entry;
     entry.kind = "question." + kind;
     entry.actor = requester.empty() ? "operator" : quote_line(requester, 200);
-    entry.body = {{"question_sha256", crypto::sha256_hex(text)}, {"verdict", name_of(seen.verdict)}, {"evidence", evidence_digests(seen)}};
+    entry.body = {{"question_sha256", crypto::sha256_hex(text)},
+                  {"verdict", name_of(seen.verdict)},
+                  {"evidence", evidence_digests(seen)}};
     auto ledger = co_await home_.open(Deadline::after(options_.lock_within));
     if (!ledger) {
         log::failure(log::Level::warn, "audit.question", ledger.error());
@@ -120,13 +130,18 @@ Task<Asked> Engine::ask(std::string text, std::string requester) {
         for (auto& connection : connections_) {
             if (objects.empty() || !connection.provider || !connection.provider->logs()) continue;
             Reading reading;
-            auto tail = co_await connection.provider->logs()->tail(objects.front(), 20, reading, Deadline::after(options_.timeout));
+            auto tail = co_await connection.provider->logs()->tail(objects.front(), 20, reading,
+                                                                   Deadline::after(options_.timeout));
             if (!tail) {
-                asked.answer.not_read.push_back(fmt::format("the log of {}: {}", objects.front().str(), tail.error().message()));
+                asked.answer.not_read.push_back(
+                    fmt::format("the log of {}: {}", objects.front().str(), tail.error().message()));
                 continue;
             }
             for (auto& line : tail->lines) line = quote_log_line(line);
-            Sentence sentence{fmt::format("The last lines of {}:", objects.front().str()), {tail->evidence}, services_.clock.wall(), std::move(tail->lines)};
+            Sentence sentence{fmt::format("The last lines of {}:", objects.front().str()),
+                              {tail->evidence},
+                              services_.clock.wall(),
+                              std::move(tail->lines)};
             asked.answer.other.push_back(std::move(sentence));
         }
     }
@@ -160,11 +175,14 @@ Provider* Engine::provider_for(std::string_view operation) {
     return nullptr;
 }
 
-// What is meant: what is named; else what the context is about; else, for a rollback, the one thing that a rollout broke.
-Task<Result<std::vector<ObjectRef>>> Engine::objects_for(const Question& question, const std::string& context, const Look& seen) {
+// What is meant: what is named; else what the context is about; else, for a rollback, the one thing that a rollout
+// broke.
+Task<Result<std::vector<ObjectRef>>> Engine::objects_for(const Question& question, const std::string& context,
+                                                         const Look& seen) {
     const bool on_github = question.operation.starts_with("github.");
     const auto fits = [&](const ObjectRef& object) {
-        return on_github ? object.kind == "WorkflowRun" : object.provider == "kubernetes" && object.kind != "Node" && object.kind != "Pod";
+        return on_github ? object.kind == "WorkflowRun"
+                         : object.provider == "kubernetes" && object.kind != "Node" && object.kind != "Pod";
     };
     std::vector<ObjectRef> found = mentioned(question, seen.inventory);
     std::erase_if(found, [&](const ObjectRef& object) { return !fits(object); });
@@ -173,22 +191,28 @@ Task<Result<std::vector<ObjectRef>>> Engine::objects_for(const Question& questio
         std::erase_if(found, [&](const ObjectRef& object) { return !fits(object); });
     }
     if (!found.empty()) co_return found;
-    const bool takes_the_broken_one = question.operation == "kubernetes.rollout_undo" || question.operation == "kubernetes.rollout_restart" || on_github;
+    const bool takes_the_broken_one = question.operation == "kubernetes.rollout_undo" ||
+                                      question.operation == "kubernetes.rollout_restart" || on_github;
     for (const auto& cause : seen.causes) {
         if (!takes_the_broken_one || !fits(cause.object)) continue;
-        if (question.operation == "kubernetes.rollout_undo" && (cause.object.kind != "Deployment" || !cause.trigger)) continue;
+        if (question.operation == "kubernetes.rollout_undo" && (cause.object.kind != "Deployment" || !cause.trigger))
+            continue;
         if (std::ranges::find(found, cause.object) == found.end()) found.push_back(cause.object);
     }
     if (question.operation == "github.cancel_run") {
         found.clear();
         for (const auto& item : seen.inventory) {
-            const bool over = item.state == "success" || item.state == "failure" || item.state == "cancelled" || item.state == "skipped";
+            const bool over = item.state == "success" || item.state == "failure" || item.state == "cancelled" ||
+                              item.state == "skipped";
             if (fits(item.object) && !over) found.push_back(item.object);
         }
     }
     if (found.empty()) {
-        co_return Failure(Error(ErrorCode::invalid_argument, "it is not clear what is meant: nothing is named, and nothing unhealthy was found that this would help")
-                              .with_reason("AMBIGUOUS"));
+        co_return Failure(
+            Error(
+                ErrorCode::invalid_argument,
+                "it is not clear what is meant: nothing is named, and nothing unhealthy was found that this would help")
+                .with_reason("AMBIGUOUS"));
     }
     co_return found;
 }
@@ -198,7 +222,8 @@ Task<Result<Step>> Engine::plan_step(const Question& question, std::vector<Objec
     Provider* provider = provider_for(question.operation);
     Planner* planner = provider ? provider->planner() : nullptr;
     if (!planner) {
-        co_return PINCER_FAIL(unavailable, "{} is not connected", question.operation.substr(0, question.operation.find('.')));
+        co_return PINCER_FAIL(unavailable, "{} is not connected",
+                              question.operation.substr(0, question.operation.find('.')));
     }
     Wish wish{question.operation, objects.front(), question.number, question.image};
     co_return co_await planner->plan(std::move(wish), out, Deadline::after(options_.timeout));
@@ -208,7 +233,8 @@ Task<Result<StoredPlan>> Engine::plan(std::string request, std::string context, 
     const Question question = read_question(request);
     if (question.operation.empty()) {
         co_return Failure(Error(ErrorCode::invalid_argument,
-                                "it is not clear what is to be done; I can roll back, restart, scale, set an image, re-run or cancel a workflow run")
+                                "it is not clear what is to be done; I can roll back, restart, scale, set an image, "
+                                "re-run or cancel a workflow run")
                               .with_reason("UNCLEAR"));
     }
     LookOptions options;
@@ -240,8 +266,12 @@ Task<Result<StoredPlan>> Engine::plan(std::string request, std::string context, 
     audit::Entry entry;
     entry.kind = "plan.made";
     entry.actor = made.requester.empty() ? "operator" : made.requester;
-    entry.body = {{"plan", stored.digest}, {"operation", made.steps.front().operation}, {"target", quote_line(made.steps.front().target.str(), 200)},
-                  {"risk", approval::name_of(made.risk())}, {"request_sha256", crypto::sha256_hex(request)}, {"evidence", std::move(evidence)}};
+    entry.body = {{"plan", stored.digest},
+                  {"operation", made.steps.front().operation},
+                  {"target", quote_line(made.steps.front().target.str(), 200)},
+                  {"risk", approval::name_of(made.risk())},
+                  {"request_sha256", crypto::sha256_hex(request)},
+                  {"evidence", std::move(evidence)}};
     PINCER_CO_TRY(auto ledger, co_await home_.open(Deadline::after(options_.lock_within)));
     PINCER_CO_TRY(const audit::RecordRef made_ref, co_await ledger->append(std::move(entry)));
     stored.made_ref = made_ref.str();

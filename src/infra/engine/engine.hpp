@@ -1,4 +1,5 @@
-// The engine: questions, plans and applies over all providers. One object for the life of the program, on the io thread.
+// The engine: questions, plans and applies over all providers. One object for the life of the program, on the io
+// thread.
 #pragma once
 
 #include <memory>
@@ -19,7 +20,7 @@ struct EngineOptions {
     Millis poll_every{1'000};
     // Between sending a change and the moment at which "it is not there" means that it will not come any more.
     Millis in_flight{30'000};
-    Millis lock_within{10'000};    // how long to wait for another process to leave the home folder
+    Millis lock_within{10'000};  // how long to wait for another process to leave the home folder
 };
 
 struct Asked {
@@ -34,8 +35,8 @@ struct Asked {
 struct Applied {
     StoredPlan plan;
     ApplyRecord record;
-    bool repeated = false;         // it had been applied before: this is that outcome
-    std::optional<Look> after;     // health once more, after the effect settled
+    bool repeated = false;      // it had been applied before: this is that outcome
+    std::optional<Look> after;  // health once more, after the effect settled
 
     json::object to_json() const;
     std::string to_text() const;
@@ -43,7 +44,8 @@ struct Applied {
 
 class Engine {
 public:
-    Engine(Services services, Settings settings, std::span<const ProviderType* const> types, std::filesystem::path home, EngineOptions options);
+    Engine(Services services, Settings settings, std::span<const ProviderType* const> types, std::filesystem::path home,
+           EngineOptions options);
     ~Engine();
 
     Home& home() { return home_; }
@@ -55,14 +57,14 @@ public:
     Task<Look> changes(Millis window, std::string requester);
 
     // Makes a plan and keeps it. `context`: what "it" means, as JSON of a health answer or as words; may be empty.
-    // Errors: invalid_argument (AMBIGUOUS: which of these; UNCLEAR: not a request for an operation), not_found, conflict,
-    // and what reading may meet.
+    // Errors: invalid_argument (AMBIGUOUS: which of these; UNCLEAR: not a request for an operation), not_found,
+    // conflict, and what reading may meet.
     Task<Result<StoredPlan>> plan(std::string request, std::string context, std::string requester);
 
     // Trusts nothing of its caller but the digest and the signed grant. A second apply of a plan gives the first one's
     // outcome. Errors, before anything was touched: not_found (PLAN_NOT_FOUND), expired (PLAN_EXPIRED), the GRANT_*
-    // reasons of approval::verify_grant, conflict (PRECONDITION_FAILED, GRANT_ALREADY_USED), refused (ACCOUNT_MISMATCH),
-    // approval_needed (no grant at all).
+    // reasons of approval::verify_grant, conflict (PRECONDITION_FAILED, GRANT_ALREADY_USED), refused
+    // (ACCOUNT_MISMATCH), approval_needed (no grant at all).
     Task<Result<Applied>> apply(std::string digest, std::string grant);
     // Settles by reading what was cut off; never does anything. Error: not_found when the plan was never begun
     // (APPLY_NOT_BEGUN) or does not exist.
@@ -73,7 +75,8 @@ public:
 private:
     Task<Look> look_at(LookOptions options);
     Task<> record_question(std::string kind, std::string text, std::string requester, Look& look);
-    Task<Result<std::vector<ObjectRef>>> objects_for(const Question& question, const std::string& context, const Look& look);
+    Task<Result<std::vector<ObjectRef>>> objects_for(const Question& question, const std::string& context,
+                                                     const Look& look);
     Task<Result<Step>> plan_step(const Question& question, std::vector<ObjectRef> objects, Reading& out);
     Provider* provider_for(std::string_view operation);
 

@@ -79,7 +79,8 @@ Task<Result<Applied>> Engine::apply(std::string digest, std::string grant) {
 Task<Result<Applied>> Engine::begin(StoredPlan plan, std::string grant_wire) {
     const WallTime now = services_.clock.wall();
     if (grant_wire.empty()) {
-        co_return Failure(Error(ErrorCode::approval_needed, "this plan needs an approval: no grant was given").with_reason("APPROVAL_NEEDED"));
+        co_return Failure(Error(ErrorCode::approval_needed, "this plan needs an approval: no grant was given")
+                              .with_reason("APPROVAL_NEEDED"));
     }
     if (now >= plan.plan.expires_at) {
         std::string text = fmt::format("the plan expired at {}; make it again", to_rfc3339(plan.plan.expires_at));
@@ -87,7 +88,8 @@ Task<Result<Applied>> Engine::begin(StoredPlan plan, std::string grant_wire) {
     }
     PINCER_CO_TRY(const std::string engine, home_.engine_id());
     PINCER_CO_TRY(const auto pins, home_.pins());
-    PINCER_CO_TRY(approval::Grant grant, approval::verify_grant(grant_wire, pins, plan.digest, plan.plan.risk(), engine, now));
+    PINCER_CO_TRY(approval::Grant grant,
+                  approval::verify_grant(grant_wire, pins, plan.digest, plan.plan.risk(), engine, now));
     for (const Step& step : plan.plan.steps) {
         Provider* provider = provider_for(step.operation);
         Applier* applier = provider ? provider->applier() : nullptr;
@@ -107,8 +109,12 @@ Task<Result<Applied>> Engine::begin(StoredPlan plan, std::string grant_wire) {
     audit::Entry entry;
     entry.kind = "grant.consumed";
     entry.actor = grant.approver.empty() ? "unknown" : quote_line(grant.approver, 200);
-    entry.body = {{"plan", record.digest}, {"grant", grant.id}, {"authority", grant.authority}, {"approval", grant.approval_id},
-                  {"requester", quote_line(grant.requester, 200)}, {"made", applied.plan.made_ref}};
+    entry.body = {{"plan", record.digest},
+                  {"grant", grant.id},
+                  {"authority", grant.authority},
+                  {"approval", grant.approval_id},
+                  {"requester", quote_line(grant.requester, 200)},
+                  {"made", applied.plan.made_ref}};
     if (auto follows = audit::RecordRef::parse(grant.follows)) entry.follows = *std::move(follows);
     PINCER_CO_TRY(auto ledger, co_await home_.open(Deadline::after(options_.lock_within)));
     PINCER_CO_CHECK(co_await ledger->begin(record, grant, services_.clock.wall()));
@@ -195,7 +201,8 @@ Task<> Engine::watch(Applied& applied) {
     options.after_deploy = true;
     applied.after = co_await look_at(options);
     const auto still = std::ranges::any_of(applied.after->causes, [&](const Cause& cause) {
-        return std::ranges::any_of(applied.plan.plan.steps, [&](const Step& step) { return cause.object == step.target; });
+        return std::ranges::any_of(applied.plan.plan.steps,
+                                   [&](const Step& step) { return cause.object == step.target; });
     });
     if (seen == Recovery::recovered && still) seen = Recovery::not_yet;
     applied.record.recovery = name_of(seen);
@@ -209,7 +216,8 @@ Task<> Engine::watch(Applied& applied) {
 Task<Result<Applied>> Engine::settle(Applied applied) {
     ApplyRecord& record = applied.record;
     const bool ours = record.owner == process_;
-    const bool under_way = ours ? running_.contains(record.digest) && record.text == "under way" : is_alive(record.owner);
+    const bool under_way =
+        ours ? running_.contains(record.digest) && record.text == "under way" : is_alive(record.owner);
     if (under_way) {
         record.text = "it is being applied right now";
         co_return applied;
@@ -222,8 +230,11 @@ Task<Result<Applied>> Engine::settle(Applied applied) {
         StepRecord& told = record.steps[i];
         if (told.state == ApplyState::intended || told.state == ApplyState::unknown) {
             Provider* provider = provider_for(step.operation);
-            if (!provider || !provider->applier()) co_return PINCER_FAIL(unavailable, "{} is not connected, so it cannot be seen what happened", step.target.provider);
-            PINCER_CO_TRY(const StepReport seen, co_await provider->applier()->settle(step, record.digest, Deadline::after(options_.timeout)));
+            if (!provider || !provider->applier())
+                co_return PINCER_FAIL(unavailable, "{} is not connected, so it cannot be seen what happened",
+                                      step.target.provider);
+            PINCER_CO_TRY(const StepReport seen,
+                          co_await provider->applier()->settle(step, record.digest, Deadline::after(options_.timeout)));
             told = {state_of(seen.state), seen.text};
             if (seen.state == StepState::not_applied && may_be_in_flight) {
                 told = {ApplyState::unknown, seen.text + "; the change may still be on its way"};
@@ -252,7 +263,9 @@ Task<Result<Applied>> Engine::status(std::string digest) {
         PINCER_CO_TRY(auto ledger, co_await home_.open(Deadline::after(options_.lock_within)));
         PINCER_CO_TRY(StoredPlan plan, ledger->plan(digest));
         PINCER_CO_TRY(auto record, ledger->apply(digest));
-        if (!record) co_return Failure(Error(ErrorCode::not_found, "this plan has not been applied").with_reason("APPLY_NOT_BEGUN"));
+        if (!record)
+            co_return Failure(
+                Error(ErrorCode::not_found, "this plan has not been applied").with_reason("APPLY_NOT_BEGUN"));
         found = Applied{std::move(plan), *std::move(record), true, std::nullopt};
     }
     if (found->record.state == ApplyState::intended) {

@@ -1,4 +1,5 @@
-// Applying, over a provider that does as it is told: what is on disk when, what happens once, what is settled by reading.
+// Applying, over a provider that does as it is told: what is on disk when, what happens once, what is settled by
+// reading.
 #include "infra/engine/engine.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,8 @@
 namespace pincer::infra {
 namespace {
 
-// What the pretend account is like, and what was asked of it. The table of providers holds plain functions, hence global.
+// What the pretend account is like, and what was asked of it. The table of providers holds plain functions, hence
+// global.
 struct World {
     bool stamped = false;
     int applies = 0;
@@ -32,7 +34,8 @@ public:
     Applier* applier() override { return this; }
 
     Task<Result<>> observe(Query, Reading& out) override {
-        const std::string id = out.evidence.add({"k8s", "kubernetes", "/list", clock_.wall(), "deployments", ""}, std::string_view("x"));
+        const std::string id =
+            out.evidence.add({"k8s", "kubernetes", "/list", clock_.wall(), "deployments", ""}, std::string_view("x"));
         out.inventory.push_back({kObject, "3 of 3 pods ready", id});
         out.good = {id};
         co_return Result<>{};
@@ -48,7 +51,8 @@ public:
     }
     Task<Result<>> check(const Step&, Deadline) override {
         ++world.checks;
-        if (world.stale) co_return Failure(Error(ErrorCode::conflict, "changed since").with_reason("PRECONDITION_FAILED"));
+        if (world.stale)
+            co_return Failure(Error(ErrorCode::conflict, "changed since").with_reason("PRECONDITION_FAILED"));
         co_return Result<>{};
     }
     Task<Result<StepReport>> apply(const Step&, std::string, Deadline) override {
@@ -68,7 +72,9 @@ private:
     const Clock& clock_;
 };
 
-Result<std::unique_ptr<Provider>> make(const Settings&, Services services) { return std::make_unique<Pretend>(services.clock); }
+Result<std::unique_ptr<Provider>> make(const Settings&, Services services) {
+    return std::make_unique<Pretend>(services.clock);
+}
 constexpr ProviderType kType{.id = "kubernetes", .label = "Pretend", .health = true, .make = make};
 constexpr const ProviderType* kTypes[] = {&kType};
 
@@ -76,8 +82,9 @@ class EngineTest : public ::testing::Test {
 protected:
     void SetUp() override {
         world = World{};
-        folder_ = std::filesystem::temp_directory_path() / ("engine-" + std::to_string(::getpid()) + "-" +
-                                                            ::testing::UnitTest::GetInstance()->current_test_info()->name());
+        folder_ =
+            std::filesystem::temp_directory_path() / ("engine-" + std::to_string(::getpid()) + "-" +
+                                                      ::testing::UnitTest::GetInstance()->current_test_info()->name());
         std::filesystem::create_directories(folder_);
         authority_ = *approval::Authority::open(folder_ / "authority");
         restart();
@@ -110,7 +117,9 @@ protected:
         g.expires_at = clock_.wall() + Millis(600'000);
         return *authority_->issue(g);
     }
-    Result<Applied> apply(const std::string& digest, std::string wire) { return runtime_.run_until_done(engine_->apply(digest, std::move(wire))); }
+    Result<Applied> apply(const std::string& digest, std::string wire) {
+        return runtime_.run_until_done(engine_->apply(digest, std::move(wire)));
+    }
     Result<Applied> status(const std::string& digest) { return runtime_.run_until_done(engine_->status(digest)); }
 
     std::filesystem::path folder_;
@@ -227,8 +236,10 @@ TEST_F(EngineTest, the_chain_tells_the_story_in_order) {
 TEST_F(EngineTest, what_is_unclear_is_asked_back) {
     EXPECT_EQ(runtime_.run_until_done(engine_->plan("make it nice", "", "")).error().reason(), "UNCLEAR");
     EXPECT_EQ(runtime_.run_until_done(engine_->plan("roll it back", "", "")).error().reason(), "AMBIGUOUS");
-    const auto by_context = runtime_.run_until_done(
-        engine_->plan("restart it", R"({"causes":[{"object":{"provider":"kubernetes","kind":"Deployment","namespace":"shop","name":"checkout"}}]})", ""));
+    const auto by_context = runtime_.run_until_done(engine_->plan(
+        "restart it",
+        R"({"causes":[{"object":{"provider":"kubernetes","kind":"Deployment","namespace":"shop","name":"checkout"}}]})",
+        ""));
     EXPECT_TRUE(by_context) << by_context.error().message();
 }
 

@@ -17,19 +17,19 @@ namespace pincer::infra {
 
 struct Evidence {
     std::string id;
-    std::string provider;   // "kubernetes"
-    std::string source;     // path and query that was read; never a host with credentials, never a header
-    WallTime read_at{};     // the answer is as of this moment
-    std::string object;     // "pod shop/checkout-7c9f-x2x", or what was listed: "pods"
-    std::string digest;     // hex SHA-256 of the bytes
-    std::string facts;      // what it says, in a few of our own words
+    std::string provider;  // "kubernetes"
+    std::string source;    // path and query that was read; never a host with credentials, never a header
+    WallTime read_at{};    // the answer is as of this moment
+    std::string object;    // "pod shop/checkout-7c9f-x2x", or what was listed: "pods"
+    std::string digest;    // hex SHA-256 of the bytes
+    std::string facts;     // what it says, in a few of our own words
 };
 
 // The evidence of one question. Adding the same bytes from the same source again gives back the same id.
 class EvidenceBook {
 public:
     struct Item {
-        std::string_view prefix;    // "k8s", "gh"
+        std::string_view prefix;  // "k8s", "gh"
         std::string provider;
         std::string source;
         WallTime read_at{};
@@ -38,7 +38,9 @@ public:
     };
     std::string add(Item item, std::string_view bytes);
     // One object out of a list: the bytes are its canonical spelling.
-    std::string add(Item item, const json::value& object) { return add(std::move(item), json::write_canonical(object)); }
+    std::string add(Item item, const json::value& object) {
+        return add(std::move(item), json::write_canonical(object));
+    }
 
     const Evidence* find(std::string_view id) const;
     const std::vector<Evidence>& all() const { return items_; }

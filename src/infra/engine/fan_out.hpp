@@ -1,5 +1,5 @@
-// Runs tasks side by side and waits for all of them, but not beyond a deadline: what has not ended by then is cancelled.
-// join() must be awaited before it is dropped.
+// Runs tasks side by side and waits for all of them, but not beyond a deadline: what has not ended by then is
+// cancelled. join() must be awaited before it is dropped.
 #pragma once
 
 #include "io/runtime.hpp"

@@ -6,7 +6,8 @@
 namespace pincer::infra {
 
 std::string ObjectRef::str() const {
-    return scope.empty() ? fmt::format("{} {}", to_lower(kind), name) : fmt::format("{} {}/{}", to_lower(kind), scope, name);
+    return scope.empty() ? fmt::format("{} {}", to_lower(kind), name)
+                         : fmt::format("{} {}/{}", to_lower(kind), scope, name);
 }
 
 std::string_view name_of(ChangeKind kind) {
@@ -84,7 +85,8 @@ json::object to_json(const Change& change) {
     out["evidence"] = to_json(change.evidence);
     json::array links;
     for (const auto& link : change.links) {
-        links.push_back(json::object{{"change", link.change}, {"confidence", name_of(link.confidence)}, {"why", link.why}});
+        links.push_back(
+            json::object{{"change", link.change}, {"confidence", name_of(link.confidence)}, {"why", link.why}});
     }
     out["links"] = std::move(links);
     return out;

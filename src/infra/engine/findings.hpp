@@ -41,24 +41,24 @@ enum class Confidence { fact, hypothesis };
 std::string_view name_of(Confidence confidence);
 
 struct Link {
-    std::string change;      // id of the other change
+    std::string change;  // id of the other change
     Confidence confidence = Confidence::hypothesis;
-    std::string why;         // "same commit 9f2c1ab", "finished 40s before the rollout"
+    std::string why;  // "same commit 9f2c1ab", "finished 40s before the rollout"
 };
 
 // `title` and `actor` are other people's text: shown quoted and cut, never obeyed.
 struct Change {
-    std::string id;          // evidence id of the thing itself
+    std::string id;  // evidence id of the thing itself
     ChangeKind kind = ChangeKind::event;
     WallTime at{};
     ObjectRef object;
-    std::string summary;     // our words: "revision 8 (v1.4.2) replaces revision 7 (v1.4.1)"
+    std::string summary;  // our words: "revision 8 (v1.4.2) replaces revision 7 (v1.4.1)"
     std::string title;
     std::string actor;
     std::string url;
     Outcome outcome = Outcome::none;
     Release release;
-    std::string revision;    // rollouts: "8"
+    std::string revision;  // rollouts: "8"
     std::vector<std::string> evidence;
     std::vector<Link> links;
 };
@@ -72,16 +72,16 @@ struct Trigger {
 };
 
 struct Cause {
-    std::string klass;       // "crash_loop", "image_pull" ... : the row of the rule table
+    std::string klass;  // "crash_loop", "image_pull" ... : the row of the rule table
     Severity severity = Severity::warning;
-    ObjectRef object;        // what is to be mended: the workload rather than the pod
-    std::string summary;     // our words: "2 of 2 pods of revision 8 are in CrashLoopBackOff (exit code 1, 7 restarts)"
+    ObjectRef object;     // what is to be mended: the workload rather than the pod
+    std::string summary;  // our words: "2 of 2 pods of revision 8 are in CrashLoopBackOff (exit code 1, 7 restarts)"
     WallTime since{};
     std::vector<std::string> evidence;
     std::vector<std::string> last_log;  // others' text, oldest first
     std::string log_evidence;
-    Release release;         // of what is broken
-    std::string revision;    // of what is broken: ties it to a rollout of the same object
+    Release release;                  // of what is broken
+    std::string revision;             // of what is broken: ties it to a rollout of the same object
     bool only_this_revision = false;  // what other revisions run is well: the change is the cause, as a fact
     std::optional<Trigger> trigger;
 };

@@ -44,7 +44,8 @@ std::optional<ApplyState> parse_state(std::string_view text) {
 
 std::string to_text(const ApplyRecord& record) {
     json::array steps;
-    for (const auto& step : record.steps) steps.push_back(json::object{{"state", name_of(step.state)}, {"text", step.text}});
+    for (const auto& step : record.steps)
+        steps.push_back(json::object{{"state", name_of(step.state)}, {"text", step.text}});
     return json::write(json::object{{"text", record.text},
                                     {"approver", record.approver},
                                     {"grant_id", record.grant_id},
@@ -55,10 +56,12 @@ std::string to_text(const ApplyRecord& record) {
                                     {"steps", std::move(steps)}});
 }
 
-Result<ApplyRecord> from_row(const std::string& digest, const std::string& state, const std::string& text, std::int64_t started) {
+Result<ApplyRecord> from_row(const std::string& digest, const std::string& state, const std::string& text,
+                             std::int64_t started) {
     const auto parsed = json::parse_object(text);
     const auto known = parse_state(state);
-    if (!parsed || !known) return PINCER_FAIL(corrupt, "the record of applying plan {} cannot be read", digest.substr(0, 12));
+    if (!parsed || !known)
+        return PINCER_FAIL(corrupt, "the record of applying plan {} cannot be read", digest.substr(0, 12));
     ApplyRecord record;
     record.digest = digest;
     record.state = *known;
@@ -74,7 +77,8 @@ Result<ApplyRecord> from_row(const std::string& digest, const std::string& state
         for (const auto& step : *steps) {
             if (!step.is_object()) continue;
             const auto step_state = parse_state(json::string_or(step.get_object(), "state"));
-            record.steps.push_back({step_state.value_or(ApplyState::unknown), json::string_or(step.get_object(), "text")});
+            record.steps.push_back(
+                {step_state.value_or(ApplyState::unknown), json::string_or(step.get_object(), "text")});
         }
     }
     return record;
@@ -113,7 +117,8 @@ bool is_alive(std::string_view process) {
 }
 
 Task<Result<>> Ledger::keep(StoredPlan plan, WallTime now) {
-    std::function<Result<>(storage::Connection&)> work = [plan = std::move(plan), now](storage::Connection& c) -> Result<> {
+    std::function<Result<>(storage::Connection&)> work = [plan = std::move(plan),
+                                                          now](storage::Connection& c) -> Result<> {
         auto done = c.execute("INSERT INTO plan(digest, bytes, made_ref, created_at) VALUES(?, ?, ?, ?)",
                               {plan.digest, plan.bytes, plan.made_ref, to_millis(now)});
         if (!done) return Failure(std::move(done).error());
@@ -133,11 +138,13 @@ Result<StoredPlan> Ledger::plan(const std::string& digest) const {
     });
     if (!done) return Failure(std::move(done).error());
     if (found.bytes.empty()) {
-        return Failure(Error(ErrorCode::not_found, fmt::format("no plan {} was made here", quote_line(digest, 64))).with_reason("PLAN_NOT_FOUND"));
+        return Failure(Error(ErrorCode::not_found, fmt::format("no plan {} was made here", quote_line(digest, 64)))
+                           .with_reason("PLAN_NOT_FOUND"));
     }
     found.digest = digest;
     if (crypto::sha256_hex(found.bytes) != digest) {
-        return Failure(Error(ErrorCode::corrupt, "the stored plan is not the one of that digest").with_reason("PLAN_CORRUPT"));
+        return Failure(
+            Error(ErrorCode::corrupt, "the stored plan is not the one of that digest").with_reason("PLAN_CORRUPT"));
     }
     PINCER_TRY(found.plan, parse_plan(found.bytes));
     return found;
@@ -146,10 +153,11 @@ Result<StoredPlan> Ledger::plan(const std::string& digest) const {
 Result<std::optional<ApplyRecord>> Ledger::apply(const std::string& digest) const {
     std::optional<Result<ApplyRecord>> found;
     auto done = db_->read([&](storage::Connection& c) {
-        return c.query("SELECT state, record, started_at FROM apply WHERE digest = ?", {digest}, [&](const storage::Row& row) {
-            found = from_row(digest, row.text(0), row.text(1), row.integer(2));
-            return false;
-        });
+        return c.query("SELECT state, record, started_at FROM apply WHERE digest = ?", {digest},
+                       [&](const storage::Row& row) {
+                           found = from_row(digest, row.text(0), row.text(1), row.integer(2));
+                           return false;
+                       });
     });
     if (!done) return Failure(std::move(done).error());
     if (!found) return std::optional<ApplyRecord>();
@@ -160,19 +168,22 @@ Result<std::optional<ApplyRecord>> Ledger::apply(const std::string& digest) cons
 Result<std::vector<std::string>> Ledger::intended() const {
     std::vector<std::string> out;
     auto done = db_->read([&](storage::Connection& c) {
-        return c.query("SELECT digest FROM apply WHERE state = 'intended' ORDER BY started_at", {}, [&](const storage::Row& row) {
-            out.push_back(row.text(0));
-            return true;
-        });
+        return c.query("SELECT digest FROM apply WHERE state = 'intended' ORDER BY started_at", {},
+                       [&](const storage::Row& row) {
+                           out.push_back(row.text(0));
+                           return true;
+                       });
     });
     if (!done) return Failure(std::move(done).error());
     return out;
 }
 
 Task<Result<>> Ledger::begin(ApplyRecord record, approval::Grant grant, WallTime now) {
-    std::function<Result<>(storage::Connection&)> work = [record = std::move(record), grant = std::move(grant), now](storage::Connection& c) -> Result<> {
-        auto made = c.execute("INSERT INTO apply(digest, state, record, started_at) VALUES(?, ?, ?, ?)",
-                              {record.digest, std::string(name_of(record.state)), to_text(record), to_millis(record.started_at)});
+    std::function<Result<>(storage::Connection&)> work = [record = std::move(record), grant = std::move(grant),
+                                                          now](storage::Connection& c) -> Result<> {
+        auto made = c.execute(
+            "INSERT INTO apply(digest, state, record, started_at) VALUES(?, ?, ?, ?)",
+            {record.digest, std::string(name_of(record.state)), to_text(record), to_millis(record.started_at)});
         if (!made && made.error().code() == ErrorCode::already_exists) {
             return Failure(Error(ErrorCode::conflict, "this plan was applied before").with_reason("APPLY_EXISTS"));
         }
@@ -183,8 +194,10 @@ Task<Result<>> Ledger::begin(ApplyRecord record, approval::Grant grant, WallTime
 }
 
 Task<Result<>> Ledger::update(ApplyRecord record) {
-    std::function<Result<>(storage::Connection&)> work = [record = std::move(record)](storage::Connection& c) -> Result<> {
-        auto done = c.execute("UPDATE apply SET state = ?, record = ? WHERE digest = ?", {std::string(name_of(record.state)), to_text(record), record.digest});
+    std::function<Result<>(storage::Connection&)> work = [record =
+                                                              std::move(record)](storage::Connection& c) -> Result<> {
+        auto done = c.execute("UPDATE apply SET state = ?, record = ? WHERE digest = ?",
+                              {std::string(name_of(record.state)), to_text(record), record.digest});
         if (!done) return Failure(std::move(done).error());
         return {};
     };
@@ -225,14 +238,18 @@ Result<std::vector<Trusted>> Home::trusted() const {
     if (!text) return Failure(std::move(text).error());
     const auto parsed = json::parse_object(*text);
     const auto* entries = parsed ? json::array_at(*parsed, "authorities") : nullptr;
-    if (!entries) return PINCER_FAIL(corrupt, "{} is not what `clanker trust` writes", (folder_ / "trust.json").string());
+    if (!entries)
+        return PINCER_FAIL(corrupt, "{} is not what `clanker trust` writes", (folder_ / "trust.json").string());
     std::vector<Trusted> out;
     for (const auto& item : *entries) {
         if (!item.is_object()) return PINCER_FAIL(corrupt, "trust.json: authorities must hold objects");
         const json::object& o = item.get_object();
         const auto ceiling = approval::parse_risk(json::string_or(o, "ceiling"));
-        if (!ceiling) return PINCER_FAIL(corrupt, "trust.json: ceiling of {} is not a risk", quote_line(json::string_or(o, "name"), kNameBytes));
-        out.push_back({{json::string_or(o, "name"), json::string_or(o, "public_key"), *ceiling}, json::string_or(o, "added_at")});
+        if (!ceiling)
+            return PINCER_FAIL(corrupt, "trust.json: ceiling of {} is not a risk",
+                               quote_line(json::string_or(o, "name"), kNameBytes));
+        out.push_back(
+            {{json::string_or(o, "name"), json::string_or(o, "public_key"), *ceiling}, json::string_or(o, "added_at")});
     }
     return out;
 }
@@ -253,19 +270,25 @@ Result<> Home::save(const std::vector<Trusted>& entries) const {
                                     {"ceiling", approval::name_of(entry.authority.ceiling)},
                                     {"added_at", entry.added_at}});
     }
-    return io::write_file_atomically(folder_ / "trust.json", json::write_pretty(json::object{{"authorities", std::move(list)}}) + "\n");
+    return io::write_file_atomically(folder_ / "trust.json",
+                                     json::write_pretty(json::object{{"authorities", std::move(list)}}) + "\n");
 }
 
 Result<> Home::trust(const std::string& name, const std::string& public_key, Risk ceiling) {
     const bool plain = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.';
     });
-    if (!plain) return PINCER_FAIL(invalid_argument, "a name of letters, digits, '-', '_' and '.', please, not {}", quote_line(name, 64));
+    if (!plain)
+        return PINCER_FAIL(invalid_argument, "a name of letters, digits, '-', '_' and '.', please, not {}",
+                           quote_line(name, 64));
     auto key = crypto::Ed25519PublicKey::from_base64url(public_key);
-    if (!key) return PINCER_FAIL(invalid_argument, "the public key must be an Ed25519 key in base64url (43 characters)");
+    if (!key)
+        return PINCER_FAIL(invalid_argument, "the public key must be an Ed25519 key in base64url (43 characters)");
     PINCER_TRY(auto entries, trusted());
     for (const auto& entry : entries) {
-        if (entry.authority.name == name) return PINCER_FAIL(already_exists, "{} is trusted already; remove it first", name);
+        if (entry.authority.name == name)
+            return PINCER_FAIL(already_exists, "{} is trusted already; remove it first", name);
     }
     entries.push_back({{name, key->base64url(), ceiling}, to_rfc3339(services_.clock.wall())});
     return save(entries);

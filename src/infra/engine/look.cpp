@@ -9,7 +9,7 @@
 namespace pincer::infra {
 namespace {
 
-constexpr Millis kGrace{250};              // for the bookkeeping after a deadline that everybody inside has honoured
+constexpr Millis kGrace{250};  // for the bookkeeping after a deadline that everybody inside has honoured
 constexpr Millis kDeepWindow{26 * 3600 * 1000};  // how far back providers look for what explains the present
 
 struct Visit {
@@ -57,16 +57,19 @@ void merge(Look& out, Visit& visit) {
 
 }  // namespace
 
-std::vector<Connection> connect_all(std::span<const ProviderType* const> types, const Settings& settings, Services services) {
+std::vector<Connection> connect_all(std::span<const ProviderType* const> types, const Settings& settings,
+                                    Services services) {
     std::vector<Connection> out;
     for (const ProviderType* type : types) {
-        Connection connection{type, nullptr, {std::string(type->id), type->absent_reach, std::string(type->absent), {}, type->health}};
+        Connection connection{
+            type, nullptr, {std::string(type->id), type->absent_reach, std::string(type->absent), {}, type->health}};
         if (type->make) {
             auto made = type->make(settings, services);
             if (made) {
                 connection.provider = *std::move(made);
             } else {
-                connection.coverage.state = made.error().reason() == "NOT_CONNECTED" ? Reach::not_connected : reach_of(made.error());
+                connection.coverage.state =
+                    made.error().reason() == "NOT_CONNECTED" ? Reach::not_connected : reach_of(made.error());
                 connection.coverage.reason = made.error().message();
             }
         }
@@ -97,7 +100,8 @@ Task<Look> look(Services services, std::vector<Connection>& connections, LookOpt
     out.after_deploy = options.after_deploy;
     const Deadline deadline = Deadline::after(options.timeout);
     Hints hints(services.runtime);
-    Query query{out.as_of, std::min(out.since, out.as_of - kDeepWindow), options.health, options.scope, deadline, &hints};
+    Query query{out.as_of, std::min(out.since, out.as_of - kDeepWindow), options.health, options.scope, deadline,
+                &hints};
 
     std::vector<std::unique_ptr<Visit>> visits;
     FanOut all(services.runtime);
@@ -108,7 +112,8 @@ Task<Look> look(Services services, std::vector<Connection>& connections, LookOpt
         visits.push_back(std::make_unique<Visit>(std::move(visit)));
         if (!connection.provider) continue;
         hinted = hinted || connection.type->gives_hints;
-        visits.back()->coverage = {std::string(connection.type->id), Reach::timed_out, "it did not answer in time", out.as_of, connection.type->health};
+        visits.back()->coverage = {std::string(connection.type->id), Reach::timed_out, "it did not answer in time",
+                                   out.as_of, connection.type->health};
         all.add(pay(*visits.back(), query));
     }
     if (!hinted) hints.settled.set();
@@ -116,7 +121,8 @@ Task<Look> look(Services services, std::vector<Connection>& connections, LookOpt
 
     std::vector<std::string> good;
     for (auto& visit : visits) {
-        if (!visit->finished && visit->connection->provider && !visit->reading.evidence.all().empty()) visit->coverage.state = Reach::partial;
+        if (!visit->finished && visit->connection->provider && !visit->reading.evidence.all().empty())
+            visit->coverage.state = Reach::partial;
         if (visit->finished && !visit->reading.good_summary.empty()) good.push_back(visit->reading.good_summary);
         merge(out, *visit);
         out.coverage.push_back(std::move(visit->coverage));
@@ -146,28 +152,32 @@ void judge(Look& out, const std::vector<std::string>& good) {
         out.verdict_text = critical == 1 ? "1 thing is broken" : fmt::format("{} things are broken", critical);
     } else if (!out.causes.empty()) {
         out.verdict = Verdict::degraded;
-        out.verdict_text = fmt::format("nothing is down, but {} thing{} need{} attention", out.causes.size(), out.causes.size() == 1 ? "" : "s",
-                                       out.causes.size() == 1 ? "s" : "");
+        out.verdict_text = fmt::format("nothing is down, but {} thing{} need{} attention", out.causes.size(),
+                                       out.causes.size() == 1 ? "" : "s", out.causes.size() == 1 ? "s" : "");
     } else if (!any_read) {
         out.verdict = Verdict::unknown;
         out.verdict_text = "nothing that tells of health could be read";
     } else if (!silent.empty()) {
         out.verdict = Verdict::unknown;
-        out.verdict_text = fmt::format("what could be read is well, but {} could not be read in full", join(silent, " and "));
+        out.verdict_text =
+            fmt::format("what could be read is well, but {} could not be read in full", join(silent, " and "));
     } else {
         out.verdict = Verdict::healthy;
         out.verdict_text = good.empty() ? "nothing is wrong" : join(good, "; ");
     }
     if (out.causes.empty()) return;
     out.verdict_evidence.clear();
-    for (const auto& cause : out.causes) out.verdict_evidence.push_back(cause.evidence.empty() ? "" : cause.evidence.front());
+    for (const auto& cause : out.causes)
+        out.verdict_evidence.push_back(cause.evidence.empty() ? "" : cause.evidence.front());
     std::erase(out.verdict_evidence, "");
 }
 
 void keep_relevant(Look& out) {
     std::set<std::string> kept;
     for (const auto& change : out.changes) {
-        if (change.kind == ChangeKind::rollout && (!out.change(out.last_deploy) || out.change(out.last_deploy)->at <= change.at)) out.last_deploy = change.id;
+        if (change.kind == ChangeKind::rollout &&
+            (!out.change(out.last_deploy) || out.change(out.last_deploy)->at <= change.at))
+            out.last_deploy = change.id;
     }
     for (const auto& cause : out.causes) {
         if (cause.trigger) kept.insert(cause.trigger->change);

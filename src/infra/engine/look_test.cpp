@@ -48,7 +48,9 @@ Cause crash(int seconds_ago) {
     return cause;
 }
 
-Coverage covered(std::string name, Reach state, bool health = true) { return {std::move(name), state, "", kNow, health}; }
+Coverage covered(std::string name, Reach state, bool health = true) {
+    return {std::move(name), state, "", kNow, health};
+}
 
 TEST(Correlate, same_commit_is_a_fact) {
     std::vector<Change> changes{run("gh:1", 620, std::string(40, 'a')), rollout("k8s:1", 600, std::string(40, 'a'))};
@@ -115,7 +117,8 @@ TEST(Judge, what_could_not_be_read_is_never_healthy) {
     };
     for (const auto& c : cases) {
         Look look;
-        look.coverage = {covered("kubernetes", c.kubernetes), covered("github", c.github), covered("aws", Reach::unsupported, false)};
+        look.coverage = {covered("kubernetes", c.kubernetes), covered("github", c.github),
+                         covered("aws", Reach::unsupported, false)};
         if (c.broken) look.causes = {crash(60)};
         judge(look, {});
         EXPECT_EQ(look.verdict, c.expected) << name_of(c.kubernetes) << " " << name_of(c.github);
@@ -136,13 +139,15 @@ Look a_look() {
     look.as_of = kNow;
     look.since = before(3600);
     look.after_deploy = true;
-    look.changes = {run("gh:1", 620, std::string(40, 'a')), rollout("k8s:1", 600, std::string(40, 'a')), run("gh:old", 90'000)};
+    look.changes = {run("gh:1", 620, std::string(40, 'a')), rollout("k8s:1", 600, std::string(40, 'a')),
+                    run("gh:old", 90'000)};
     look.causes = {crash(595)};
     look.causes[0].only_this_revision = true;
     look.causes[0].release.version = "v1.4.2";
     look.causes[0].last_log = {"starting", "panic: \x1b[31mmissing \"URL\"\x07"};
     look.causes[0].log_evidence = "k8s:log";
-    for (const auto* id : {"gh:1", "k8s:1", "k8s:pod", "k8s:log", "gh:old"}) look.evidence.push_back({id, "", "", kNow, "", "", ""});
+    for (const auto* id : {"gh:1", "k8s:1", "k8s:pod", "k8s:log", "gh:old"})
+        look.evidence.push_back({id, "", "", kNow, "", "", ""});
     look.coverage = {covered("kubernetes", Reach::connected), covered("cost", Reach::not_connected, false)};
     look.coverage[1].reason = "no billing source is connected";
     correlate(look.changes, look.causes);
@@ -158,8 +163,11 @@ TEST(Look, old_changes_that_explain_nothing_are_left_out) {
 }
 
 TEST(Answer, golden) {
-    const std::string text = to_text(write_answer(a_look(), read_question("is production healthy after the last deploy?")));
-    EXPECT_EQ(text, R"(Production is unhealthy: deployment shop/checkout (v1.4.2) is crash looping since 07:50:05Z (9m55s ago). [k8s:pod · read 08:00:00Z]
+    const std::string text =
+        to_text(write_answer(a_look(), read_question("is production healthy after the last deploy?")));
+    EXPECT_EQ(
+        text,
+        R"(Production is unhealthy: deployment shop/checkout (v1.4.2) is crash looping since 07:50:05Z (9m55s ago). [k8s:pod · read 08:00:00Z]
 The last deploy: deployment shop/checkout, revision 8 (v1.4.2) replaces revision 7 (v1.4.1) (10m ago); it is what broke. [k8s:1 · read 08:00:00Z]
 
 What broke

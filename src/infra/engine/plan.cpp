@@ -81,8 +81,10 @@ public:
     std::vector<std::string> texts(std::string_view key, std::size_t limit) {
         std::vector<std::string> out;
         for (const auto& item : array(key, limit)) {
-            if (!item.is_string()) fail(key, "a list of strings");
-            else out.emplace_back(item.get_string().data(), item.get_string().size());
+            if (!item.is_string())
+                fail(key, "a list of strings");
+            else
+                out.emplace_back(item.get_string().data(), item.get_string().size());
         }
         return out;
     }

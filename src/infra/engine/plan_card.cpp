@@ -56,16 +56,10 @@ Result<Card> make_card(std::string_view canonical) {
     card.title = cut_characters(quote_line(text, 400), 80);
     const std::string undo = first.undo.possible ? "Undo: " + card.undo : "Cannot be undone: " + card.undo;
     card.description = cut_characters(
-        fmt::format(
-            "{}. {}. On {}. Risk {}. {}. Only if {}. Expires {}. Digest {}.",
-            quote_line(text, 160),
-            truncate_utf8(card.blast_radius, 90),
-            truncate_utf8(card.account, 64),
-            approval::name_of(card.risk),
-            truncate_utf8(undo, 80),
-            truncate_utf8(join(card.preconditions, ", "), 100),
-            to_rfc3339(card.expires_at),
-            card.digest.substr(0, 12)),
+        fmt::format("{}. {}. On {}. Risk {}. {}. Only if {}. Expires {}. Digest {}.", quote_line(text, 160),
+                    truncate_utf8(card.blast_radius, 90), truncate_utf8(card.account, 64), approval::name_of(card.risk),
+                    truncate_utf8(undo, 80), truncate_utf8(join(card.preconditions, ", "), 100),
+                    to_rfc3339(card.expires_at), card.digest.substr(0, 12)),
         512);
     return card;
 }
@@ -94,7 +88,12 @@ std::vector<std::string> nearest_command(const Step& step) {
     const std::string object = to_lower(step.target.kind) + "/" + step.target.name;
     const std::string run = json::string_or(step.parameters, "run_id");
     if (verb == "rollout_undo") {
-        return {"kubectl", "-n", step.target.scope, "rollout", "undo", object,
+        return {"kubectl",
+                "-n",
+                step.target.scope,
+                "rollout",
+                "undo",
+                object,
                 "--to-revision=" + json::string_or(step.parameters, "to_revision")};
     }
     if (verb == "rollout_restart") return {"kubectl", "-n", step.target.scope, "rollout", "restart", object};
@@ -103,7 +102,12 @@ std::vector<std::string> nearest_command(const Step& step) {
         return {"kubectl", "-n", step.target.scope, "scale", object, fmt::format("--replicas={}", replicas)};
     }
     if (verb == "set_image") {
-        return {"kubectl", "-n", step.target.scope, "set", "image", object,
+        return {"kubectl",
+                "-n",
+                step.target.scope,
+                "set",
+                "image",
+                object,
                 json::string_or(step.parameters, "container") + "=" + json::string_or(step.parameters, "image")};
     }
     if (verb == "rerun_run") return {"gh", "run", "rerun", run, "--repo", step.target.scope};
@@ -126,14 +130,16 @@ json::object as_plan_v1(const Plan& plan) {
         notes.emplace_back((step.undo.possible ? "Undo: " : "Cannot be undone: ") + step.undo.text);
         for (const auto& p : step.preconditions) notes.emplace_back("Only if " + p.text);
     }
-    notes.emplace_back("A view of plan " + digest_of(plan) + "; apply that digest, these commands are not what is executed.");
-    return {{"version", 1},
-            {"createdAt", to_rfc3339(plan.created_at)},
-            {"provider", plan.steps.front().target.provider == "kubernetes" ? "k8s" : plan.steps.front().target.provider},
-            {"question", plan.request},
-            {"summary", summary},
-            {"commands", std::move(commands)},
-            {"notes", std::move(notes)}};
+    notes.emplace_back("A view of plan " + digest_of(plan) +
+                       "; apply that digest, these commands are not what is executed.");
+    return {
+        {"version", 1},
+        {"createdAt", to_rfc3339(plan.created_at)},
+        {"provider", plan.steps.front().target.provider == "kubernetes" ? "k8s" : plan.steps.front().target.provider},
+        {"question", plan.request},
+        {"summary", summary},
+        {"commands", std::move(commands)},
+        {"notes", std::move(notes)}};
 }
 
 }  // namespace pincer::infra

@@ -10,7 +10,8 @@ namespace {
 Plan a_plan() {
     Step step;
     step.operation = "kubernetes.rollout_undo";
-    step.account = {{"provider", "kubernetes"}, {"server", "https://k8s.example:6443"}, {"ca_sha256", std::string(64, 'a')}};
+    step.account = {
+        {"provider", "kubernetes"}, {"server", "https://k8s.example:6443"}, {"ca_sha256", std::string(64, 'a')}};
     step.target = {"kubernetes", "Deployment", "shop", "checkout"};
     step.target_uid = "u-1";
     step.parameters = {{"to_revision", "2"}, {"template", "abc"}};

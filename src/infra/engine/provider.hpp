@@ -25,7 +25,7 @@ namespace pincer::infra {
 // One thing that exists, by name: what a question may mention.
 struct InventoryItem {
     ObjectRef object;
-    std::string state;      // "3 of 3 ready"
+    std::string state;  // "3 of 3 ready"
     std::string evidence;
 };
 
@@ -40,11 +40,11 @@ struct Hints {
 
 struct Query {
     WallTime now{};
-    WallTime since{};            // changes from here on
-    bool health = true;          // false: only what changed
-    std::string scope;           // namespace; empty: all that may be read
+    WallTime since{};    // changes from here on
+    bool health = true;  // false: only what changed
+    std::string scope;   // namespace; empty: all that may be read
     Deadline deadline = Deadline::never();
-    Hints* hints = nullptr;      // outlives the query; may be null
+    Hints* hints = nullptr;  // outlives the query; may be null
 };
 
 // What one provider found. It is filled while reading goes on, so that a deadline loses nothing that came before it.
@@ -53,13 +53,13 @@ struct Reading {
     std::vector<InventoryItem> inventory;
     std::vector<Change> changes;
     std::vector<Cause> causes;
-    std::vector<std::string> good;     // evidence ids that say "this is well": what a healthy verdict cites
-    std::string good_summary;          // "7 of 7 workloads have all their pods ready"
-    std::vector<std::string> gaps;     // "forbidden: pods in kube-system": what makes the coverage partial
+    std::vector<std::string> good;  // evidence ids that say "this is well": what a healthy verdict cites
+    std::string good_summary;       // "7 of 7 workloads have all their pods ready"
+    std::vector<std::string> gaps;  // "forbidden: pods in kube-system": what makes the coverage partial
 };
 
 struct LogTail {
-    std::vector<std::string> lines;    // oldest first; others' text
+    std::vector<std::string> lines;  // oldest first; others' text
     std::string evidence;
 };
 
@@ -72,15 +72,15 @@ public:
 
 // What somebody wants done, before anything was looked up.
 struct Wish {
-    std::string operation;           // "kubernetes.rollout_undo"; see Planner::operations()
-    std::optional<ObjectRef> object; // already found in the inventory, or the one unhealthy thing
+    std::string operation;               // "kubernetes.rollout_undo"; see Planner::operations()
+    std::optional<ObjectRef> object;     // already found in the inventory, or the one unhealthy thing
     std::optional<std::int64_t> number;  // replicas, revision
-    std::string text;                // image
+    std::string text;                    // image
 };
 
 struct OperationType {
-    std::string_view name;           // "kubernetes.rollout_undo"
-    std::string_view summary;        // one line for --help and the guide
+    std::string_view name;     // "kubernetes.rollout_undo"
+    std::string_view summary;  // one line for --help and the guide
     Risk risk;
 };
 
@@ -101,7 +101,7 @@ enum class StepState {
 
 struct StepReport {
     StepState state = StepState::unknown;
-    std::string text;                 // "generation 9 observed, template is that of revision 7"
+    std::string text;  // "generation 9 observed, template is that of revision 7"
 };
 
 enum class Recovery { recovered, not_yet, unknown };
@@ -135,12 +135,12 @@ public:
 
 // Everything a provider may use. Settings come from flags first, then from the environment.
 struct Settings {
-    std::string kubeconfig;      // --kubeconfig
+    std::string kubeconfig;  // --kubeconfig
     std::string context;
-    std::string scope;           // --namespace
-    std::string repository;      // --repo
-    std::string home;            // for ~/.kube/config
-    std::string version;         // of the program, for User-Agent
+    std::string scope;                                         // --namespace
+    std::string repository;                                    // --repo
+    std::string home;                                          // for ~/.kube/config
+    std::string version;                                       // of the program, for User-Agent
     std::function<std::string(std::string_view)> environment;  // "" when unset
 };
 
@@ -154,13 +154,14 @@ struct Services {
 // A row of the table. `make` reads configuration only (no network) and fails with `unavailable` (reason NOT_CONNECTED)
 // when there is none: the message says what to set.
 struct ProviderType {
-    std::string_view id;         // "kubernetes": also the folder
-    std::string_view label;      // "Kubernetes"
+    std::string_view id;             // "kubernetes": also the folder
+    std::string_view label;          // "Kubernetes"
     std::string_view configured_by;  // one line for people: "KUBECONFIG, ~/.kube/config, in-cluster service account"
-    bool health = false;         // its silence makes a verdict unknown
+    bool health = false;             // its silence makes a verdict unknown
     bool gives_hints = false;
-    Result<std::unique_ptr<Provider>> (*make)(const Settings& settings, Services services) = nullptr;  // null: not built yet
-    std::string_view absent = "not built yet";  // why there is no `make`
+    Result<std::unique_ptr<Provider>> (*make)(const Settings& settings,
+                                              Services services) = nullptr;  // null: not built yet
+    std::string_view absent = "not built yet";                               // why there is no `make`
     Reach absent_reach = Reach::unsupported;
 };
 

@@ -15,22 +15,65 @@ struct Word {
 };
 
 constexpr Word kWords[] = {
-    {"healthy", &Intents::health},     {"health", &Intents::health},       {"ok", &Intents::health},        {"okay", &Intents::health},
-    {"fine", &Intents::health},        {"up", &Intents::health},           {"status", &Intents::health},    {"well", &Intents::health},
-    {"alive", &Intents::health},       {"ready", &Intents::health},        {"recovered", &Intents::health}, {"stable", &Intents::health},
-    {"changed", &Intents::changes},    {"changes", &Intents::changes},     {"change", &Intents::changes},   {"deployed", &Intents::changes},
-    {"deploys", &Intents::changes},    {"released", &Intents::changes},    {"shipped", &Intents::changes},  {"merged", &Intents::changes},
-    {"commits", &Intents::changes},    {"happened", &Intents::changes},    {"new", &Intents::changes},
-    {"broken", &Intents::broken},      {"broke", &Intents::broken},        {"wrong", &Intents::broken},     {"failing", &Intents::broken},
-    {"failed", &Intents::broken},      {"fails", &Intents::broken},        {"fail", &Intents::broken},      {"down", &Intents::broken},
-    {"crashing", &Intents::broken},    {"crash", &Intents::broken},        {"why", &Intents::broken},       {"cause", &Intents::broken},
-    {"error", &Intents::broken},       {"errors", &Intents::broken},       {"slow", &Intents::broken},      {"problem", &Intents::broken},
-    {"incident", &Intents::broken},    {"outage", &Intents::broken},       {"matter", &Intents::broken},
-    {"log", &Intents::logs},           {"logs", &Intents::logs},           {"tail", &Intents::logs},
-    {"list", &Intents::inventory},     {"inventory", &Intents::inventory}, {"running", &Intents::inventory}, {"workloads", &Intents::inventory},
-    {"pods", &Intents::inventory},     {"deployments", &Intents::inventory}, {"services", &Intents::inventory}, {"nodes", &Intents::inventory},
-    {"cost", &Intents::cost},          {"costs", &Intents::cost},          {"spend", &Intents::cost},       {"bill", &Intents::cost},
-    {"expensive", &Intents::cost},     {"money", &Intents::cost},
+    {"healthy", &Intents::health},
+    {"health", &Intents::health},
+    {"ok", &Intents::health},
+    {"okay", &Intents::health},
+    {"fine", &Intents::health},
+    {"up", &Intents::health},
+    {"status", &Intents::health},
+    {"well", &Intents::health},
+    {"alive", &Intents::health},
+    {"ready", &Intents::health},
+    {"recovered", &Intents::health},
+    {"stable", &Intents::health},
+    {"changed", &Intents::changes},
+    {"changes", &Intents::changes},
+    {"change", &Intents::changes},
+    {"deployed", &Intents::changes},
+    {"deploys", &Intents::changes},
+    {"released", &Intents::changes},
+    {"shipped", &Intents::changes},
+    {"merged", &Intents::changes},
+    {"commits", &Intents::changes},
+    {"happened", &Intents::changes},
+    {"new", &Intents::changes},
+    {"broken", &Intents::broken},
+    {"broke", &Intents::broken},
+    {"wrong", &Intents::broken},
+    {"failing", &Intents::broken},
+    {"failed", &Intents::broken},
+    {"fails", &Intents::broken},
+    {"fail", &Intents::broken},
+    {"down", &Intents::broken},
+    {"crashing", &Intents::broken},
+    {"crash", &Intents::broken},
+    {"why", &Intents::broken},
+    {"cause", &Intents::broken},
+    {"error", &Intents::broken},
+    {"errors", &Intents::broken},
+    {"slow", &Intents::broken},
+    {"problem", &Intents::broken},
+    {"incident", &Intents::broken},
+    {"outage", &Intents::broken},
+    {"matter", &Intents::broken},
+    {"log", &Intents::logs},
+    {"logs", &Intents::logs},
+    {"tail", &Intents::logs},
+    {"list", &Intents::inventory},
+    {"inventory", &Intents::inventory},
+    {"running", &Intents::inventory},
+    {"workloads", &Intents::inventory},
+    {"pods", &Intents::inventory},
+    {"deployments", &Intents::inventory},
+    {"services", &Intents::inventory},
+    {"nodes", &Intents::inventory},
+    {"cost", &Intents::cost},
+    {"costs", &Intents::cost},
+    {"spend", &Intents::cost},
+    {"bill", &Intents::cost},
+    {"expensive", &Intents::cost},
+    {"money", &Intents::cost},
 };
 
 // What somebody wants done. All words of a row must be there; the first row that fits counts.
@@ -71,19 +114,24 @@ std::vector<std::string> lex(std::string_view text) {
     std::vector<std::string> words;
     std::string word;
     const auto finish = [&] {
-        while (!word.empty() && std::string_view("./:-=").contains(word.back())) word.pop_back();  // the end of a sentence
+        while (!word.empty() && std::string_view("./:-=").contains(word.back()))
+            word.pop_back();  // the end of a sentence
         if (!word.empty() && words.size() < 512) words.push_back(word);
         word.clear();
     };
     for (const char c : to_lower(text)) {
-        if (is_word_char(c)) word += c;
-        else finish();
+        if (is_word_char(c))
+            word += c;
+        else
+            finish();
     }
     finish();
     return words;
 }
 
-bool has(const std::vector<std::string>& words, std::string_view word) { return std::ranges::find(words, word) != words.end(); }
+bool has(const std::vector<std::string>& words, std::string_view word) {
+    return std::ranges::find(words, word) != words.end();
+}
 
 std::optional<std::int64_t> number_of(std::string_view word) {
     std::int64_t number = 0;
@@ -122,22 +170,26 @@ std::optional<Millis> window_of(const std::vector<std::string>& words) {
 }
 
 bool is_after_deploy(const std::vector<std::string>& words) {
-    const bool about_deploy = has(words, "deploy") || has(words, "deployment") || has(words, "release") || has(words, "rollout") || has(words, "deployed");
+    const bool about_deploy = has(words, "deploy") || has(words, "deployment") || has(words, "release") ||
+                              has(words, "rollout") || has(words, "deployed");
     return about_deploy && (has(words, "after") || has(words, "last") || has(words, "latest") || has(words, "since"));
 }
 
 void read_order(Question& question) {
     for (const auto& order : orders()) {
-        if (!std::ranges::all_of(order.words, [&](std::string_view word) { return has(question.words, word); })) continue;
+        if (!std::ranges::all_of(order.words, [&](std::string_view word) { return has(question.words, word); }))
+            continue;
         question.operation = order.operation;
         question.intents.plan = true;
         break;
     }
-    const bool asks_for_plan = has(question.words, "plan") || has(question.words, "draft") || has(question.words, "propose");
+    const bool asks_for_plan =
+        has(question.words, "plan") || has(question.words, "draft") || has(question.words, "propose");
     if (asks_for_plan) question.intents.plan = true;
     for (std::size_t i = 0; i < question.words.size(); ++i) {
         const std::string& word = question.words[i];
-        const bool after_to = i > 0 && (question.words[i - 1] == "to" || question.words[i - 1] == "revision" || question.words[i - 1] == "run");
+        const bool after_to = i > 0 && (question.words[i - 1] == "to" || question.words[i - 1] == "revision" ||
+                                        question.words[i - 1] == "run");
         if (const auto number = number_of(word); number && (after_to || !question.number)) question.number = *number;
         if (question.operation == "kubernetes.set_image" && after_to && !number_of(word)) question.image = word;
     }
@@ -166,7 +218,8 @@ std::vector<ObjectRef> mentioned(const Question& question, const std::vector<Inv
         std::vector<ObjectRef> out;
         for (const auto& word : question.words) {
             for (const auto& item : inventory) {
-                if (matches(word, item.object) && std::ranges::find(out, item.object) == out.end()) out.push_back(item.object);
+                if (matches(word, item.object) && std::ranges::find(out, item.object) == out.end())
+                    out.push_back(item.object);
             }
         }
         return out;
@@ -174,7 +227,8 @@ std::vector<ObjectRef> mentioned(const Question& question, const std::vector<Inv
     auto exact = find_by([](const std::string& word, const ObjectRef& object) {
         const std::string name = to_lower(object.name);
         const std::string kind = to_lower(object.kind);
-        return word == name || word == to_lower(object.scope) + "/" + name || word == kind + "/" + name || word == "#" + name;
+        return word == name || word == to_lower(object.scope) + "/" + name || word == kind + "/" + name ||
+               word == "#" + name;
     });
     if (!exact.empty()) return exact;
     auto begun = find_by([](const std::string& word, const ObjectRef& object) {

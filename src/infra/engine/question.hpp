@@ -1,4 +1,5 @@
-// What a question asks for, found with a small table of words: no model, no substrings ("pr" in "production" means nothing).
+// What a question asks for, found with a small table of words: no model, no substrings ("pr" in "production" means
+// nothing).
 #pragma once
 
 #include <optional>
@@ -14,23 +15,23 @@ namespace pincer::infra {
 struct Intents {
     bool health = false;
     bool changes = false;
-    bool broken = false;     // what is the matter, why
+    bool broken = false;  // what is the matter, why
     bool logs = false;
     bool inventory = false;
     bool cost = false;
-    bool plan = false;       // wants something done
+    bool plan = false;  // wants something done
 
     bool any() const { return health || changes || broken || logs || inventory || cost || plan; }
 };
 
 struct Question {
     std::string text;
-    std::vector<std::string> words;   // lower case; letters, digits and -_./:=@#, in order
+    std::vector<std::string> words;  // lower case; letters, digits and -_./:=@#, in order
     Intents intents;
     bool after_deploy = false;
-    std::optional<Millis> window;     // "in the last hour", "since 30m"
+    std::optional<Millis> window;  // "in the last hour", "since 30m"
     // When something is to be done:
-    std::string operation;            // "kubernetes.rollout_undo", "" when it cannot be told
+    std::string operation;  // "kubernetes.rollout_undo", "" when it cannot be told
     std::optional<std::int64_t> number;
     std::string image;
 };

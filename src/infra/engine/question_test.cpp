@@ -56,9 +56,10 @@ TEST(Question, is_routed_by_whole_words) {
 
 TEST(Question, window_in_the_ways_that_people_write_it) {
     const std::pair<std::string_view, std::int64_t> cases[] = {
-        {"changes in the last hour", 3600},    {"changes in the past 30 minutes", 1800}, {"what changed since 2h", 7200},
-        {"what changed within 3 days", 259200}, {"what changed today", 86400},           {"last 99999999999999999999 hours", 0},
-        {"since the dawn of time", 0},          {"the last deploy", 0},
+        {"changes in the last hour", 3600}, {"changes in the past 30 minutes", 1800},
+        {"what changed since 2h", 7200},    {"what changed within 3 days", 259200},
+        {"what changed today", 86400},      {"last 99999999999999999999 hours", 0},
+        {"since the dawn of time", 0},      {"the last deploy", 0},
     };
     for (const auto& [text, seconds] : cases) {
         const auto window = read_question(text).window;
@@ -100,7 +101,9 @@ TEST(Question, mentions_are_matched_against_what_exists) {
     EXPECT_EQ(names("restart it"), "");
 }
 
-TEST(Question, too_long_a_text_is_cut) { EXPECT_LE(read_question(std::string(1 << 20, 'x')).text.size(), kMaxQuestionBytes); }
+TEST(Question, too_long_a_text_is_cut) {
+    EXPECT_LE(read_question(std::string(1 << 20, 'x')).text.size(), kMaxQuestionBytes);
+}
 
 }  // namespace
 }  // namespace pincer::infra

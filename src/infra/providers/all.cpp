@@ -10,7 +10,8 @@ namespace {
 constexpr ProviderType aws{.id = "aws", .label = "AWS"};
 constexpr ProviderType azure{.id = "azure", .label = "Azure"};
 constexpr ProviderType cloudflare{.id = "cloudflare", .label = "Cloudflare"};
-constexpr ProviderType cost{.id = "cost", .label = "Cost", .absent = "no billing source is connected", .absent_reach = Reach::not_connected};
+constexpr ProviderType cost{
+    .id = "cost", .label = "Cost", .absent = "no billing source is connected", .absent_reach = Reach::not_connected};
 constexpr ProviderType gcp{.id = "gcp", .label = "Google Cloud"};
 constexpr ProviderType hetzner{.id = "hetzner", .label = "Hetzner"};
 constexpr ProviderType railway{.id = "railway", .label = "Railway"};

@@ -45,7 +45,9 @@ Result<io::Url> parse_api_url(std::string_view text) {
     const auto kind = io::classify_address(url->host);
     const bool loopback = url->host == "localhost" || (kind && *kind == io::AddressKind::loopback);
     if (url->scheme != "https" && !(url->scheme == "http" && loopback)) {
-        return PINCER_FAIL(invalid_argument, "GITHUB_API_URL must be https (plain http only on loopback): the token would cross the network in the clear");
+        return PINCER_FAIL(invalid_argument,
+                           "GITHUB_API_URL must be https (plain http only on loopback): the token would cross the "
+                           "network in the clear");
     }
     if (url->target == "/") url->target.clear();
     return *std::move(url);
@@ -54,9 +56,11 @@ Result<io::Url> parse_api_url(std::string_view text) {
 Result<std::string> parse_repository(std::string_view text) {
     const auto parts = split(text, '/');
     const auto plain = [](std::string_view part) {
-        return !part.empty() && part.size() <= 100 && part != "." && part != ".." && std::ranges::all_of(part, [](char c) {
-            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
-        });
+        return !part.empty() && part.size() <= 100 && part != "." && part != ".." &&
+               std::ranges::all_of(part, [](char c) {
+                   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                          c == '_' || c == '.';
+               });
     };
     if (parts.size() != 2 || !plain(parts[0]) || !plain(parts[1])) {
         return PINCER_FAIL(invalid_argument, "--repo must be owner/name, not {}", quote_line(text, 80));
@@ -86,13 +90,16 @@ Client::~Client() = default;
 
 json::object Client::account() const { return {{"provider", "github"}, {"api", api_.origin() + api_.target}}; }
 
-Result<io::Url> Client::url_of(const std::string& path) const { return io::parse_url(api_.origin() + api_.target + path); }
+Result<io::Url> Client::url_of(const std::string& path) const {
+    return io::parse_url(api_.origin() + api_.target + path);
+}
 
 Task<Result<io::HttpResponse>> Client::send(std::string method, io::Url url, std::size_t max_bytes, Deadline deadline) {
     const WallTime now = services_.clock.wall();
     if (now < blocked_until_) {
         const Millis left = blocked_until_ - now;
-        Error limited(ErrorCode::rate_limited, fmt::format("GitHub's rate limit is used up; it is free again in {}", format_duration(left)));
+        Error limited(ErrorCode::rate_limited,
+                      fmt::format("GitHub's rate limit is used up; it is free again in {}", format_duration(left)));
         co_return Failure(std::move(limited).with_retry_after(left));
     }
     io::HttpRequest request;
@@ -132,21 +139,29 @@ Task<Result<io::HttpResponse>> Client::read(io::Url url, std::size_t max_bytes, 
 
 Error Client::error_of(const io::HttpResponse& response, const std::string& what) {
     std::string foreign;
-    if (auto parsed = json::parse_object(response.body, {.bytes = 1u << 20, .depth = 16})) foreign = json::string_or(*parsed, "message");
-    const auto make = [&](ErrorCode code, std::string text) { return Error(code, std::move(text)).with_foreign(foreign); };
+    if (auto parsed = json::parse_object(response.body, {.bytes = 1u << 20, .depth = 16}))
+        foreign = json::string_or(*parsed, "message");
+    const auto make = [&](ErrorCode code, std::string text) {
+        return Error(code, std::move(text)).with_foreign(foreign);
+    };
     if (is_limited(response)) {
         const Millis left = std::max(Millis(0), blocked_until_ - services_.clock.wall());
-        return make(ErrorCode::rate_limited, fmt::format("GitHub's rate limit is used up; it is free again in {}", format_duration(left))).with_retry_after(left);
+        return make(ErrorCode::rate_limited,
+                    fmt::format("GitHub's rate limit is used up; it is free again in {}", format_duration(left)))
+            .with_retry_after(left);
     }
     switch (response.status) {
         case 401: return make(ErrorCode::unauthenticated, "token expired or revoked (401)");
         case 403: return make(ErrorCode::forbidden, fmt::format("the token may not do this (403): {}", what));
-        case 404: return make(ErrorCode::not_found, fmt::format("not found, or the token may not see it (404): {}", what));
-        case 409: return make(ErrorCode::conflict, fmt::format("GitHub says that it is too late for that (409): {}", what));
+        case 404:
+            return make(ErrorCode::not_found, fmt::format("not found, or the token may not see it (404): {}", what));
+        case 409:
+            return make(ErrorCode::conflict, fmt::format("GitHub says that it is too late for that (409): {}", what));
         case 422: return make(ErrorCode::invalid_argument, fmt::format("GitHub does not accept it (422): {}", what));
         default: break;
     }
-    return make(response.status >= 500 ? ErrorCode::unavailable : ErrorCode::protocol, fmt::format("GitHub answered {}: {}", response.status, what));
+    return make(response.status >= 500 ? ErrorCode::unavailable : ErrorCode::protocol,
+                fmt::format("GitHub answered {}: {}", response.status, what));
 }
 
 Task<Result<Answer>> Client::get(std::string path, Deadline deadline) {
@@ -187,7 +202,8 @@ Task<Result<Answer>> Client::list(std::string path, std::string key, std::size_t
 Task<Result<Answer>> Client::log(std::string path, std::size_t max_bytes, Deadline deadline) {
     PINCER_CO_TRY(io::Url url, url_of(path));
     PINCER_CO_TRY(io::HttpResponse response, co_await read(url, max_bytes, deadline));
-    if (const auto where = response.headers.get("Location"); where && (response.status == 302 || response.status == 307)) {
+    if (const auto where = response.headers.get("Location");
+        where && (response.status == 302 || response.status == 307)) {
         PINCER_CO_TRY(io::Url moved, io::resolve_url(url, *where));
         PINCER_CO_TRY(response, co_await read(std::move(moved), max_bytes, deadline));
     }
@@ -201,11 +217,14 @@ Task<Result<>> Client::post(std::string path, Deadline deadline) {
     auto response = co_await send("POST", std::move(url), kMaxBytes, deadline);
     if (!response) {
         const ErrorCode code = response.error().code();
-        const bool never_left = code == ErrorCode::refused || code == ErrorCode::rate_limited || code == ErrorCode::invalid_argument;
+        const bool never_left =
+            code == ErrorCode::refused || code == ErrorCode::rate_limited || code == ErrorCode::invalid_argument;
         if (never_left) co_return Failure(std::move(response).error());
-        co_return PINCER_FAIL(outcome_unknown, "the request was sent, but no answer came: {}", response.error().message());
+        co_return PINCER_FAIL(outcome_unknown, "the request was sent, but no answer came: {}",
+                              response.error().message());
     }
-    if (response->status >= 500) co_return PINCER_FAIL(outcome_unknown, "GitHub failed while it did this ({})", response->status);
+    if (response->status >= 500)
+        co_return PINCER_FAIL(outcome_unknown, "GitHub failed while it did this ({})", response->status);
     if (response->status / 100 != 2) co_return Failure(error_of(*response, path));
     co_return Result<>{};
 }

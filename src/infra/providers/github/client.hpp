@@ -12,7 +12,7 @@ namespace pincer::infra::github {
 
 struct Answer {
     json::value value;
-    std::string source;   // path and query
+    std::string source;  // path and query
     std::string bytes;
 };
 

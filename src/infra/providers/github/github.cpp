@@ -11,7 +11,9 @@ constexpr std::string_view kPublicApi = "https://api.github.com";
 class GitHub final : public Provider {
 public:
     GitHub(Services services, Settings settings, io::Url api, Secret token)
-        : services_(services), repository_(settings.repository), client_(services, std::move(settings), std::move(api), std::move(token)),
+        : services_(services),
+          repository_(settings.repository),
+          client_(services, std::move(settings), std::move(api), std::move(token)),
           operations_(services, client_) {}
 
     Task<Result<>> observe(Query query, Reading& out) override;
@@ -31,10 +33,12 @@ Task<Result<>> GitHub::observe(Query query, Reading& out) {
         (void)co_await query.hints->settled.wait(query.deadline.at_most(query.deadline.left() / 2));
         if (!query.hints->repositories.empty()) repository = query.hints->repositories.front();
         if (query.hints->repositories.size() > 1) {
-            out.gaps.push_back(fmt::format("only {} of {} repositories was read (choose with --repo)", repository, query.hints->repositories.size()));
+            out.gaps.push_back(fmt::format("only {} of {} repositories was read (choose with --repo)", repository,
+                                           query.hints->repositories.size()));
         }
     }
-    if (repository.empty()) co_return not_connected("no repository: name one with --repo owner/name (no workload names one)");
+    if (repository.empty())
+        co_return not_connected("no repository: name one with --repo owner/name (no workload names one)");
     PINCER_CO_TRY(std::string checked, parse_repository(repository));
     Reader reader(services_, client_, std::move(checked), query, out);
     co_return co_await reader.read();
@@ -55,7 +59,8 @@ Result<std::unique_ptr<Provider>> make(const Settings& settings, Services servic
 constinit const ProviderType type{
     .id = "github",
     .label = "GitHub",
-    .configured_by = "GITHUB_TOKEN or GH_TOKEN; --repo owner/name (else the workloads' annotations say); GITHUB_API_URL",
+    .configured_by =
+        "GITHUB_TOKEN or GH_TOKEN; --repo owner/name (else the workloads' annotations say); GITHUB_API_URL",
     .health = true,
     .make = make,
 };

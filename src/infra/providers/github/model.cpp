@@ -56,7 +56,8 @@ std::string run_in(std::string_view url) {
 }  // namespace
 
 bool Run::failed() const {
-    return conclusion == "failure" || conclusion == "timed_out" || conclusion == "startup_failure" || conclusion == "action_required";
+    return conclusion == "failure" || conclusion == "timed_out" || conclusion == "startup_failure" ||
+           conclusion == "action_required";
 }
 
 std::string Run::label() const { return fmt::format("{} #{}", quote_line(workflow, kNameBytes), number); }
@@ -112,7 +113,8 @@ Change change_of(const Run& run, const std::string& repository) {
     return change;
 }
 
-Change change_of_deployment(const json::object& deployment, const json::array& statuses, const std::string& repository) {
+Change change_of_deployment(const json::object& deployment, const json::array& statuses,
+                            const std::string& repository) {
     Change change;
     change.kind = ChangeKind::deployment;
     change.at = time_at(deployment, "created_at");
@@ -120,7 +122,8 @@ Change change_of_deployment(const json::object& deployment, const json::array& s
     change.actor = login_at(deployment, "creator");
     change.release.commit = json::string_or(deployment, "sha");
     change.release.repository = repository;
-    if (const auto* payload = json::object_at(deployment, "payload")) change.release.image = json::string_or(*payload, "image");
+    if (const auto* payload = json::object_at(deployment, "payload"))
+        change.release.image = json::string_or(*payload, "image");
     const std::string ref = json::string_or(deployment, "ref");
     if (ref.starts_with('v')) change.release.version = ref;
     std::string state = "created";
@@ -131,11 +134,13 @@ Change change_of_deployment(const json::object& deployment, const json::array& s
         change.title = json::string_or(newest, "description");
         change.release.run_id = run_in(json::string_or(newest, "log_url", json::string_or(newest, "target_url")));
     }
-    change.outcome = state == "success"                     ? Outcome::succeeded
+    change.outcome = state == "success"                       ? Outcome::succeeded
                      : state == "failure" || state == "error" ? Outcome::failed
                      : state == "inactive"                    ? Outcome::none
                                                               : Outcome::in_progress;
-    change.summary = fmt::format("deployment to {}: {}", quote_line(json::string_or(deployment, "environment"), kNameBytes), quote_line(state, 32));
+    change.summary =
+        fmt::format("deployment to {}: {}", quote_line(json::string_or(deployment, "environment"), kNameBytes),
+                    quote_line(state, 32));
     return change;
 }
 
@@ -175,7 +180,9 @@ std::optional<Change> change_of_pull(const json::object& pull, const std::string
 
 std::vector<Run> failing(const std::vector<Run>& runs, std::string_view branch) {
     std::vector<Run> newest_first(runs);
-    std::ranges::sort(newest_first, [](const Run& a, const Run& b) { return std::pair(a.created, a.number) > std::pair(b.created, b.number); });
+    std::ranges::sort(newest_first, [](const Run& a, const Run& b) {
+        return std::pair(a.created, a.number) > std::pair(b.created, b.number);
+    });
     std::vector<Run> out;
     std::set<std::string> judged;
     for (const Run& run : newest_first) {

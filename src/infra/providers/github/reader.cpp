@@ -57,7 +57,8 @@ Task<> Reader::second_round() {
     std::ranges::sort(out_.changes, {}, [](const Change& change) { return std::pair(change.at, change.id); });
     if (query_.health && out_.causes.empty() && !runs_.empty()) {
         out_.good = run_evidence_;
-        out_.good_summary = fmt::format("the newest run of every workflow on {} has not failed", quote_line(default_branch_, kNameBytes));
+        out_.good_summary = fmt::format("the newest run of every workflow on {} has not failed",
+                                        quote_line(default_branch_, kNameBytes));
     }
 }
 
@@ -89,7 +90,8 @@ Task<> Reader::read_repository() {
         fatal_ = answer.error();
         co_return;
     }
-    default_branch_ = answer->value.is_object() ? json::string_or(answer->value.get_object(), "default_branch", "main") : "main";
+    default_branch_ =
+        answer->value.is_object() ? json::string_or(answer->value.get_object(), "default_branch", "main") : "main";
 }
 
 Task<> Reader::read_runs() {
@@ -132,11 +134,13 @@ Task<> Reader::read_statuses(json::object deployment) {
     if (!answer) note(fmt::format("the state of deployment {}", number), answer.error());
     json::object whole{{"deployment", deployment}, {"statuses", statuses}};
     std::string source = fmt::format("/repos/{}/deployments/{}", repository_, number);
-    add(change_of_deployment(deployment, statuses, repository_), cite(std::move(source), fmt::format("deployment {}", number), whole));
+    add(change_of_deployment(deployment, statuses, repository_),
+        cite(std::move(source), fmt::format("deployment {}", number), whole));
 }
 
 Task<> Reader::read_commits() {
-    std::string path = fmt::format("/repos/{}/commits?per_page=50&since={}", repository_, io::percent_encode(to_rfc3339(query_.since)));
+    std::string path = fmt::format("/repos/{}/commits?per_page=50&since={}", repository_,
+                                   io::percent_encode(to_rfc3339(query_.since)));
     auto answer = co_await client_.get(std::move(path), query_.deadline);
     if (!answer) {
         // 409 is an empty repository.
@@ -149,7 +153,8 @@ Task<> Reader::read_commits() {
         const std::string sha = json::string_or(item.get_object(), "sha");
         if (!commits_.insert(sha).second) continue;
         std::string source = fmt::format("/repos/{}/commits/{}", repository_, sha);
-        add(change_of_commit(item.get_object(), repository_), cite(std::move(source), "commit " + sha.substr(0, 7), item.get_object()));
+        add(change_of_commit(item.get_object(), repository_),
+            cite(std::move(source), "commit " + sha.substr(0, 7), item.get_object()));
     }
 }
 
@@ -158,7 +163,8 @@ Task<> Reader::read_commit(std::string sha) {
     auto answer = co_await client_.get(std::move(path), query_.deadline);
     if (!answer || !answer->value.is_object()) {
         // What runs may come from another repository: then it is simply not here.
-        const bool elsewhere = answer || answer.error().code() == ErrorCode::not_found || answer.error().code() == ErrorCode::invalid_argument;
+        const bool elsewhere = answer || answer.error().code() == ErrorCode::not_found ||
+                               answer.error().code() == ErrorCode::invalid_argument;
         if (!elsewhere) note("commit " + sha.substr(0, 7), answer.error());
         co_return;
     }
@@ -208,9 +214,11 @@ Task<> Reader::read_failure(Run run) {
     cause.since = run.updated;
     cause.release.commit = run.sha;
     cause.release.run_id = run.id;
-    cause.summary = fmt::format("the newest run of workflow {} on {} failed", run.label(), quote_line(run.branch, kNameBytes));
+    cause.summary =
+        fmt::format("the newest run of workflow {} on {} failed", run.label(), quote_line(run.branch, kNameBytes));
     for (const Change& change : out_.changes) {
-        if (change.kind == ChangeKind::workflow_run && change.release.run_id == run.id) cause.evidence = change.evidence;
+        if (change.kind == ChangeKind::workflow_run && change.release.run_id == run.id)
+            cause.evidence = change.evidence;
     }
     std::string path = fmt::format("/repos/{}/actions/runs/{}/jobs?filter=latest&per_page=100", repository_, run.id);
     auto answer = co_await client_.list(std::move(path), "jobs", 300, query_.deadline);
@@ -225,7 +233,8 @@ Task<> Reader::read_failure(Run run) {
         }
     }
     if (failed) {
-        cause.summary += fmt::format(": job {}, step {}", in_quotes(failed->name, kNameBytes), in_quotes(failed->failed_step, kNameBytes));
+        cause.summary += fmt::format(": job {}, step {}", in_quotes(failed->name, kNameBytes),
+                                     in_quotes(failed->failed_step, kNameBytes));
         std::string where = fmt::format("/repos/{}/actions/jobs/{}/logs", repository_, failed->id);
         auto log = co_await client_.log(std::move(where), kLogBytes, query_.deadline);
         if (log) {

@@ -13,7 +13,11 @@ class Reader {
 public:
     // All references outlive the task.
     Reader(Services services, Client& client, std::string repository, Query query, Reading& out)
-        : services_(std::move(services)), client_(client), repository_(std::move(repository)), query_(std::move(query)), out_(out) {}
+        : services_(std::move(services)),
+          client_(client),
+          repository_(std::move(repository)),
+          query_(std::move(query)),
+          out_(out) {}
 
     // Error: the repository itself cannot be read, and why.
     Task<Result<>> read();
@@ -45,8 +49,8 @@ private:
     std::vector<Run> runs_;
     std::vector<std::string> run_evidence_;
     json::array deployments_;
-    std::set<std::string> commits_;   // sha of those that were read
-    std::set<std::string> pulls_;     // number of those that were read
+    std::set<std::string> commits_;  // sha of those that were read
+    std::set<std::string> pulls_;    // number of those that were read
 };
 
 }  // namespace pincer::infra::github

@@ -59,7 +59,10 @@ Error error_of(int status, const io::Headers& headers, std::string_view body, st
 }
 
 Client::Client(Services services, Settings settings, Access access)
-    : services_(std::move(services)), settings_(std::move(settings)), access_(std::move(access)), prepared_(services_.runtime) {
+    : services_(std::move(services)),
+      settings_(std::move(settings)),
+      access_(std::move(access)),
+      prepared_(services_.runtime) {
     if (!access_.cluster.ca_pem.empty()) ca_fingerprint_ = crypto::sha256_hex(access_.cluster.ca_pem);
 }
 
@@ -75,7 +78,8 @@ Result<> Client::connect(const std::string& certificate, const Secret& key) {
     options.egress = io::EgressPolicy::named(url.host);
     options.user_agent = "clanker/" + settings_.version;
     if (url.is_tls()) {
-        io::TlsOptions tls{access_.cluster.ca_pem, certificate, key, access_.cluster.tls_server_name, access_.cluster.insecure_skip_tls_verify};
+        io::TlsOptions tls{access_.cluster.ca_pem, certificate, key, access_.cluster.tls_server_name,
+                           access_.cluster.insecure_skip_tls_verify};
         auto made = io::TlsContext::client(tls);
         if (!made) return Failure(std::move(made).error().context("TLS for " + access_.cluster.server));
         options.tls = *std::move(made);
@@ -91,12 +95,15 @@ Task<Result<>> Client::prepare(Deadline deadline) {
         prepared_.reset();
     }
     const User& user = access_.user;
-    if (!access_.cluster.proxy_url.empty()) co_return PINCER_FAIL(unsupported, "the kubeconfig asks for a proxy, which is not supported");
-    if (!user.unsupported.empty()) co_return PINCER_FAIL(unsupported, "the kubeconfig uses {}, which Kubernetes removed", user.unsupported);
+    if (!access_.cluster.proxy_url.empty())
+        co_return PINCER_FAIL(unsupported, "the kubeconfig asks for a proxy, which is not supported");
+    if (!user.unsupported.empty())
+        co_return PINCER_FAIL(unsupported, "the kubeconfig uses {}, which Kubernetes removed", user.unsupported);
     if (user.exec) {
         // A minute before it ends it is renewed, so that no request starts with what expires on its way.
         const WallTime soon = services_.clock.wall() + Millis(60'000);
-        if (plugin_credential_ && (!plugin_credential_->expires_at || *plugin_credential_->expires_at > soon) && http_) co_return Result<>{};
+        if (plugin_credential_ && (!plugin_credential_->expires_at || *plugin_credential_->expires_at > soon) && http_)
+            co_return Result<>{};
         preparing_ = true;
         auto made = co_await run_exec_plugin(services_, settings_, *user.exec, access_.cluster, deadline);
         preparing_ = false;
@@ -158,7 +165,8 @@ std::string named_by(std::string_view path) {
     std::string what = "reading " + std::string(parts.back());
     for (std::size_t i = 0; i + 2 < parts.size(); ++i) {
         if (parts[i] != "namespaces") continue;
-        if (i + 4 <= parts.size() && i + 3 < parts.size()) what = "reading " + std::string(parts[i + 2]) + " " + std::string(parts[i + 3]);
+        if (i + 4 <= parts.size() && i + 3 < parts.size())
+            what = "reading " + std::string(parts[i + 2]) + " " + std::string(parts[i + 3]);
         what += " in " + std::string(parts[i + 1]);
     }
     return what;
@@ -166,7 +174,8 @@ std::string named_by(std::string_view path) {
 
 }  // namespace
 
-Task<Result<Listed>> Client::list(std::string path, std::vector<std::pair<std::string, std::string>> query, Deadline deadline) {
+Task<Result<Listed>> Client::list(std::string path, std::vector<std::pair<std::string, std::string>> query,
+                                  Deadline deadline) {
     Listed out;
     std::string next;
     bool restarted = false;
@@ -184,9 +193,11 @@ Task<Result<Listed>> Client::list(std::string path, std::vector<std::pair<std::s
             out.bytes.clear();
             continue;
         }
-        if (response.status != 200) co_return Failure(error_of(response.status, response.headers, response.body, named_by(path)));
+        if (response.status != 200)
+            co_return Failure(error_of(response.status, response.headers, response.body, named_by(path)));
         auto parsed = json::parse_object(response.body);
-        if (!parsed) co_return Failure(Error(ErrorCode::protocol, named_by(path) + ": the answer is not a list in JSON"));
+        if (!parsed)
+            co_return Failure(Error(ErrorCode::protocol, named_by(path) + ": the answer is not a list in JSON"));
         if (const auto* items = json::array_at(*parsed, "items")) {
             for (const auto& item : *items) {
                 if (item.is_object()) out.items.push_back(item.get_object());
@@ -205,21 +216,24 @@ Task<Result<Listed>> Client::list(std::string path, std::vector<std::pair<std::s
 
 Task<Result<Fetched>> Client::get(std::string path, Deadline deadline) {
     PINCER_CO_TRY(io::HttpResponse response, co_await read(path, kMaxPageBytes, deadline));
-    if (response.status != 200) co_return Failure(error_of(response.status, response.headers, response.body, named_by(path)));
+    if (response.status != 200)
+        co_return Failure(error_of(response.status, response.headers, response.body, named_by(path)));
     auto parsed = json::parse_object(response.body);
     if (!parsed) co_return Failure(Error(ErrorCode::protocol, named_by(path) + ": the answer is not a JSON object"));
     Fetched out{*std::move(parsed), path, std::move(response.body)};
     co_return out;
 }
 
-Task<Result<Fetched>> Client::text(std::string path, std::vector<std::pair<std::string, std::string>> query, std::size_t max_bytes,
-                                   Deadline deadline) {
+Task<Result<Fetched>> Client::text(std::string path, std::vector<std::pair<std::string, std::string>> query,
+                                   std::size_t max_bytes, Deadline deadline) {
     std::string target = path + io::make_query(query);
     PINCER_CO_TRY(io::HttpResponse response, co_await read(target, max_bytes + (64u << 10), deadline));
     if (response.status == 400 || response.status == 404) {
-        co_return Failure(Error(ErrorCode::not_found, "there is no log to read").with_foreign(response.body.substr(0, 500)));
+        co_return Failure(
+            Error(ErrorCode::not_found, "there is no log to read").with_foreign(response.body.substr(0, 500)));
     }
-    if (response.status != 200) co_return Failure(error_of(response.status, response.headers, response.body, "reading a log"));
+    if (response.status != 200)
+        co_return Failure(error_of(response.status, response.headers, response.body, "reading a log"));
     Fetched out{{}, std::move(target), std::move(response.body)};
     co_return out;
 }
@@ -230,15 +244,18 @@ Task<Result<json::object>> Client::json_patch(std::string path, json::array oper
     made.body = json::write(operations);
     auto response = co_await http_->send(std::move(made), deadline);
     if (!response) {
-        const bool never_left = response.error().code() == ErrorCode::refused || response.error().code() == ErrorCode::invalid_argument;
+        const bool never_left =
+            response.error().code() == ErrorCode::refused || response.error().code() == ErrorCode::invalid_argument;
         if (never_left) co_return Failure(std::move(response).error());
-        co_return PINCER_FAIL(outcome_unknown, "the change was sent, but no answer came: {}", response.error().message());
+        co_return PINCER_FAIL(outcome_unknown, "the change was sent, but no answer came: {}",
+                              response.error().message());
     }
     if (response->status >= 500) {
         co_return PINCER_FAIL(outcome_unknown, "the API server failed while it made the change ({})", response->status);
     }
     if (response->status != 200 && response->status != 201) {
-        co_return Failure(error_of(response->status, response->headers, response->body, "changing " + std::string(split(path, '/').back())));
+        co_return Failure(error_of(response->status, response->headers, response->body,
+                                   "changing " + std::string(split(path, '/').back())));
     }
     auto parsed = json::parse_object(response->body);
     if (!parsed) co_return PINCER_FAIL(outcome_unknown, "the API server's answer to the change cannot be read");

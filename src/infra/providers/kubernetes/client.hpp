@@ -13,9 +13,9 @@ namespace pincer::infra::kubernetes {
 
 struct Listed {
     std::vector<json::object> items;
-    std::string source;       // path and query of the first page
-    std::string bytes;        // what came, all pages: for the digest
-    bool truncated = false;   // kMaxItems reached
+    std::string source;      // path and query of the first page
+    std::string bytes;       // what came, all pages: for the digest
+    bool truncated = false;  // kMaxItems reached
 };
 
 struct Fetched {
@@ -36,10 +36,12 @@ public:
 
     // Pages of 500 until the end or 20,000 items; starts once anew when the server has forgotten the page (410).
     // Errors: unauthenticated, forbidden, not_found, timed_out, unavailable ... each naming what was read.
-    Task<Result<Listed>> list(std::string path, std::vector<std::pair<std::string, std::string>> query, Deadline deadline);
+    Task<Result<Listed>> list(std::string path, std::vector<std::pair<std::string, std::string>> query,
+                              Deadline deadline);
     Task<Result<Fetched>> get(std::string path, Deadline deadline);
     // At most max_bytes of a log. Error: not_found also where the container has none.
-    Task<Result<Fetched>> text(std::string path, std::vector<std::pair<std::string, std::string>> query, std::size_t max_bytes, Deadline deadline);
+    Task<Result<Fetched>> text(std::string path, std::vector<std::pair<std::string, std::string>> query,
+                               std::size_t max_bytes, Deadline deadline);
     // RFC 6902. An answer that says so (4xx) is a definite failure; anything else that goes wrong is outcome_unknown.
     Task<Result<json::object>> json_patch(std::string path, json::array operations, Deadline deadline);
 

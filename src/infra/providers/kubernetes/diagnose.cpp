@@ -1,5 +1,6 @@
-// From symptoms to causes. The rules are a table: each looks at one container of one pod (or one pod, workload, node) and
-// says what is the matter, or nothing. Of several that match a pod, the first row counts: the more telling stands above.
+// From symptoms to causes. The rules are a table: each looks at one container of one pod (or one pod, workload, node)
+// and says what is the matter, or nothing. Of several that match a pod, the first row counts: the more telling stands
+// above.
 #include <algorithm>
 
 #include "infra/engine/quoting.hpp"
@@ -9,7 +10,7 @@ namespace pincer::infra::kubernetes {
 namespace {
 
 struct Symptom {
-    std::string text;        // "container checkout is in CrashLoopBackOff, exit code 1, 6 restarts"
+    std::string text;  // "container checkout is in CrashLoopBackOff, exit code 1, 6 restarts"
     std::string container;
     bool wants_log = false;
     bool previous_log = false;
@@ -27,25 +28,30 @@ struct ContainerRule {
     ContainerTest test;
 };
 
-constexpr Millis kRecently{10 * 60 * 1000};   // a back-off is at most five minutes long
-constexpr Millis kPatience{2 * 60 * 1000};    // how long a pod may take to start before that counts as a fault
+constexpr Millis kRecently{10 * 60 * 1000};  // a back-off is at most five minutes long
+constexpr Millis kPatience{2 * 60 * 1000};   // how long a pod may take to start before that counts as a fault
 
-bool one_of(std::string_view word, std::initializer_list<std::string_view> words) { return std::ranges::find(words, word) != words.end(); }
+bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+    return std::ranges::find(words, word) != words.end();
+}
 
 bool recent(const Snapshot& snapshot, std::optional<WallTime> at) { return at && snapshot.now - *at < kRecently; }
 
 std::string whole(const Container& c) { return (c.init ? "init container " : "container ") + c.name; }
 
 std::optional<Symptom> image_pull(const Patient&, const Container& c) {
-    if (!one_of(c.waiting_reason, {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable",
-                                   "ImageInspectError"})) {
+    if (!one_of(c.waiting_reason, {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
+                                   "RegistryUnavailable", "ImageInspectError"})) {
         return std::nullopt;
     }
-    return Symptom{fmt::format("the image {} of {} cannot be pulled ({})", quote_line(c.image, 160), whole(c), c.waiting_reason), c.name};
+    return Symptom{
+        fmt::format("the image {} of {} cannot be pulled ({})", quote_line(c.image, 160), whole(c), c.waiting_reason),
+        c.name};
 }
 
 std::optional<Symptom> config_error(const Patient&, const Container& c) {
-    if (!one_of(c.waiting_reason, {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})) {
+    if (!one_of(c.waiting_reason,
+                {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})) {
         return std::nullopt;
     }
     const std::string why = c.waiting_message.empty() ? "" : ": " + in_quotes(c.waiting_message, 160);
@@ -54,10 +60,12 @@ std::optional<Symptom> config_error(const Patient&, const Container& c) {
 
 std::optional<Symptom> out_of_memory(const Patient& p, const Container& c) {
     const bool now = c.ended_reason == "OOMKilled";
-    const bool before = c.last_reason == "OOMKilled" && (!c.ready || (c.restarts >= 2 && recent(p.snapshot, c.last_finished)));
+    const bool before =
+        c.last_reason == "OOMKilled" && (!c.ready || (c.restarts >= 2 && recent(p.snapshot, c.last_finished)));
     if (!now && !before) return std::nullopt;
-    return Symptom{fmt::format("{} is killed for using more memory than its limit (OOMKilled, {} restarts)", whole(c), c.restarts), c.name, true,
-                   !now};
+    return Symptom{
+        fmt::format("{} is killed for using more memory than its limit (OOMKilled, {} restarts)", whole(c), c.restarts),
+        c.name, true, !now};
 }
 
 // Also between two back-offs, when for a moment it runs, or even counts as ready for want of a probe.
@@ -68,24 +76,24 @@ std::optional<Symptom> crash_loop(const Patient& p, const Container& c) {
     if (!waits && !ended && !flaps) return std::nullopt;
     const std::int64_t code = ended ? c.ended_code : c.last_code;
     const std::string state = waits ? "is in CrashLoopBackOff" : ended ? "has ended" : "keeps ending";
-    return Symptom{fmt::format("{} {} (exit code {}, {} restarts)", whole(c), state, code, c.restarts), c.name, true, !ended};
+    return Symptom{fmt::format("{} {} (exit code {}, {} restarts)", whole(c), state, code, c.restarts), c.name, true,
+                   !ended};
 }
 
 std::optional<Symptom> probe_failure(const Patient& p, const Container& c) {
     if (c.ready || !c.running_since || c.init) return std::nullopt;
     for (const auto* seen : p.snapshot.events_about("Pod", p.pod.meta)) {
         if (seen->object.reason == "Unhealthy" && recent(p.snapshot, seen->object.last)) {
-            return Symptom{fmt::format("{} runs but is not ready: {}", whole(c), in_quotes(seen->object.message, 160)), c.name, true};
+            return Symptom{fmt::format("{} runs but is not ready: {}", whole(c), in_quotes(seen->object.message, 160)),
+                           c.name, true};
         }
     }
     return std::nullopt;
 }
 
 constexpr ContainerRule kContainerRules[] = {
-    {"image_pull", Severity::critical, image_pull},
-    {"config_error", Severity::critical, config_error},
-    {"oom", Severity::critical, out_of_memory},
-    {"crash_loop", Severity::critical, crash_loop},
+    {"image_pull", Severity::critical, image_pull},       {"config_error", Severity::critical, config_error},
+    {"oom", Severity::critical, out_of_memory},           {"crash_loop", Severity::critical, crash_loop},
     {"probe_failure", Severity::critical, probe_failure},
 };
 
@@ -103,7 +111,8 @@ std::optional<Symptom> unschedulable(const Patient& p) {
 }
 
 std::optional<Symptom> volume(const Patient& p) {
-    if (p.pod.phase != "Pending" || p.snapshot.now - p.pod.meta.created.value_or(p.snapshot.now) < kPatience) return std::nullopt;
+    if (p.pod.phase != "Pending" || p.snapshot.now - p.pod.meta.created.value_or(p.snapshot.now) < kPatience)
+        return std::nullopt;
     for (const auto* seen : p.snapshot.events_about("Pod", p.pod.meta)) {
         const bool about_volume = one_of(seen->object.reason, {"FailedMount", "FailedAttachVolume", "FailedMapVolume"});
         if (about_volume && recent(p.snapshot, seen->object.last)) {
@@ -118,7 +127,8 @@ std::optional<Symptom> not_ready(const Patient& p) {
     const WallTime since = ready && ready->changed ? *ready->changed : p.pod.meta.created.value_or(p.snapshot.now);
     if (p.pod.phase == "Succeeded" || p.snapshot.now - since < kPatience) return std::nullopt;
     if (p.pod.phase == "Failed") return std::nullopt;  // its controller makes another one; that one counts
-    return Symptom{fmt::format("it has not been ready for longer than it should take to start (phase {})", p.pod.phase), "", true};
+    return Symptom{fmt::format("it has not been ready for longer than it should take to start (phase {})", p.pod.phase),
+                   "", true};
 }
 
 constexpr PodRule kPodRules[] = {
@@ -136,7 +146,8 @@ struct Match {
 std::optional<Match> examine(const Patient& patient) {
     for (const auto& rule : kContainerRules) {
         for (const auto& container : patient.pod.containers) {
-            if (auto symptom = rule.test(patient, container)) return Match{rule.klass, rule.severity, *std::move(symptom)};
+            if (auto symptom = rule.test(patient, container))
+                return Match{rule.klass, rule.severity, *std::move(symptom)};
         }
     }
     if (patient.pod.ready()) return std::nullopt;
@@ -178,8 +189,10 @@ std::vector<Case> collect(const Snapshot& snapshot) {
         // A job's pod may fail and be tried again; it degrades, it does not take production down.
         if (!owner && seen.object.meta.owner_kind == "Job") match->severity = Severity::warning;
         const auto same = [&](const Case& c) {
-            const bool same_owner = owner ? c.owner == owner : !c.owner && c.pods.front()->object.meta.owner_uid == seen.object.meta.owner_uid &&
-                                                                   !seen.object.meta.owner_uid.empty();
+            const bool same_owner = owner ? c.owner == owner
+                                          : !c.owner &&
+                                                c.pods.front()->object.meta.owner_uid == seen.object.meta.owner_uid &&
+                                                !seen.object.meta.owner_uid.empty();
             return same_owner && c.match.klass == match->klass;
         };
         auto at = std::ranges::find_if(cases, same);
@@ -201,7 +214,8 @@ bool others_are_well(const Snapshot& snapshot, const Case& found, std::string_vi
         if (snapshot.owner_of(seen.object) != found.owner || seen.object.template_hash() == hash) continue;
         if (!seen.object.meta.deleting && seen.object.ready()) any_well = true;
     }
-    const bool all_of_one = std::ranges::all_of(found.pods, [&](const auto* pod) { return pod->object.template_hash() == hash; });
+    const bool all_of_one =
+        std::ranges::all_of(found.pods, [&](const auto* pod) { return pod->object.template_hash() == hash; });
     return any_well && all_of_one;
 }
 
@@ -210,7 +224,8 @@ void describe_revision(const Snapshot& snapshot, const Case& found, Cause& cause
     for (const auto* seen : snapshot.revisions_of(found.owner->object)) {
         if (seen->object.template_hash != hash || hash.empty()) continue;
         cause.revision = std::to_string(seen->object.revision);
-        cause.release = read_release(seen->object.images, seen->object.template_annotations, seen->object.template_labels);
+        cause.release =
+            read_release(seen->object.images, seen->object.template_annotations, seen->object.template_labels);
         cause.only_this_revision = others_are_well(snapshot, found, hash);
         cause.evidence.push_back(seen->evidence);
     }
@@ -226,13 +241,18 @@ Cause to_cause(const Snapshot& snapshot, const Case& found) {
     cause.severity = found.match.severity;
     cause.since = found.since;
     const Pod& first = found.pods.front()->object;
-    cause.object = found.owner ? found.owner->object.ref() : ObjectRef{"kubernetes", "Pod", first.meta.namespace_name, first.meta.name};
+    cause.object = found.owner ? found.owner->object.ref()
+                               : ObjectRef{"kubernetes", "Pod", first.meta.namespace_name, first.meta.name};
     if (found.owner) cause.evidence.push_back(found.owner->evidence);
     if (found.owner) describe_revision(snapshot, found, cause);
-    for (std::size_t i = 0; i < std::min<std::size_t>(found.pods.size(), 3); ++i) cause.evidence.push_back(found.pods[i]->evidence);
+    for (std::size_t i = 0; i < std::min<std::size_t>(found.pods.size(), 3); ++i)
+        cause.evidence.push_back(found.pods[i]->evidence);
     const std::string of = cause.revision.empty() ? "" : " of revision " + cause.revision;
-    cause.summary = fmt::format("{} pod{}{}: {}", found.pods.size(), found.pods.size() == 1 ? "" : "s", of, found.match.symptom.text);
-    if (found.owner) cause.summary += fmt::format("; {} of {} pods are ready", found.owner->object.ready, found.owner->object.desired);
+    cause.summary = fmt::format("{} pod{}{}: {}", found.pods.size(), found.pods.size() == 1 ? "" : "s", of,
+                                found.match.symptom.text);
+    if (found.owner)
+        cause.summary +=
+            fmt::format("; {} of {} pods are ready", found.owner->object.ready, found.owner->object.desired);
     return cause;
 }
 
@@ -252,9 +272,10 @@ void add_workload_causes(const Snapshot& snapshot, std::vector<Cause>& causes) {
             cause.klass = "rollout_stuck";
             cause.severity = Severity::critical;
             cause.since = progressing->changed.value_or(snapshot.now);
-            cause.summary = fmt::format(
-                "the rollout makes no progress ({}); {} of {} pods are updated, {} ready", progressing->reason, w.updated, w.desired, w.ready);
-        } else if (available && available->status == "False" && snapshot.now - available->changed.value_or(snapshot.now) >= kPatience) {
+            cause.summary = fmt::format("the rollout makes no progress ({}); {} of {} pods are updated, {} ready",
+                                        progressing->reason, w.updated, w.desired, w.ready);
+        } else if (available && available->status == "False" &&
+                   snapshot.now - available->changed.value_or(snapshot.now) >= kPatience) {
             cause.klass = "unavailable";
             cause.severity = Severity::critical;
             cause.since = available->changed.value_or(snapshot.now);
@@ -270,14 +291,16 @@ void add_node_causes(const Snapshot& snapshot, std::vector<Cause>& causes) {
     for (const auto& seen : snapshot.nodes) {
         for (const auto& condition : seen.object.conditions) {
             const bool down = condition.type == "Ready" && condition.status != "True";
-            const bool pressure = one_of(condition.type, {"MemoryPressure", "DiskPressure", "PIDPressure"}) && condition.status == "True";
+            const bool pressure =
+                one_of(condition.type, {"MemoryPressure", "DiskPressure", "PIDPressure"}) && condition.status == "True";
             if (!down && !pressure) continue;
             Cause cause;
             cause.klass = down ? "node_not_ready" : "node_pressure";
             cause.severity = down ? Severity::critical : Severity::warning;
             cause.object = {"kubernetes", "Node", "", seen.object.meta.name};
             cause.since = condition.changed.value_or(snapshot.now);
-            cause.summary = fmt::format("{} is {} ({})", condition.type, condition.status, quote_line(condition.reason, 80));
+            cause.summary =
+                fmt::format("{} is {} ({})", condition.type, condition.status, quote_line(condition.reason, 80));
             cause.evidence = {seen.evidence};
             causes.push_back(std::move(cause));
         }
@@ -293,7 +316,8 @@ std::vector<Cause> diagnose(const Snapshot& snapshot) {
     add_node_causes(snapshot, causes);
     std::ranges::sort(causes, [](const Cause& a, const Cause& b) {
         if (a.severity != b.severity) return a.severity == Severity::critical;
-        return a.since != b.since ? a.since < b.since : std::pair(a.object.str(), a.klass) < std::pair(b.object.str(), b.klass);
+        return a.since != b.since ? a.since < b.since
+                                  : std::pair(a.object.str(), a.klass) < std::pair(b.object.str(), b.klass);
     });
     return causes;
 }
@@ -303,12 +327,14 @@ std::vector<LogSource> log_sources(const Snapshot& snapshot, const std::vector<C
     for (const auto& found : collect(snapshot)) {
         if (!found.match.symptom.wants_log) continue;
         const Cause made = to_cause(snapshot, found);
-        const auto at = std::ranges::find_if(causes, [&](const Cause& c) { return c.klass == made.klass && c.object == made.object; });
+        const auto at = std::ranges::find_if(
+            causes, [&](const Cause& c) { return c.klass == made.klass && c.object == made.object; });
         if (at == causes.end()) continue;
         const Pod& pod = found.pods.front()->object;
         std::string container = found.match.symptom.container;
         if (container.empty() && !pod.containers.empty()) container = pod.containers.back().name;
-        out.push_back({std::size_t(at - causes.begin()), pod.meta.namespace_name, pod.meta.name, container, found.match.symptom.previous_log});
+        out.push_back({std::size_t(at - causes.begin()), pod.meta.namespace_name, pod.meta.name, container,
+                       found.match.symptom.previous_log});
     }
     return out;
 }

@@ -15,7 +15,8 @@ json::object parse(std::string_view text) {
     return parsed ? *std::move(parsed) : json::object();
 }
 
-std::string pod_text(std::string_view name, std::string_view hash, std::string_view statuses, std::string_view ready = "False", std::string_view phase = "Running") {
+std::string pod_text(std::string_view name, std::string_view hash, std::string_view statuses,
+                     std::string_view ready = "False", std::string_view phase = "Running") {
     return fmt::format(
         R"({{"metadata":{{"name":"{}","namespace":"shop","uid":"{}","creationTimestamp":"2026-11-21T22:20:00Z","labels":{{"pod-template-hash":"{}"}},
              "ownerReferences":[{{"kind":"ReplicaSet","name":"checkout-{}","uid":"rs-{}","controller":true}}]}},
@@ -37,11 +38,16 @@ Snapshot a_shop() {
     Snapshot snapshot;
     snapshot.now = kNow;
     snapshot.pods_read = snapshot.workloads_read = true;
-    snapshot.workloads.push_back({read_workload(WorkloadKind::deployment, parse(R"({"metadata":{"name":"checkout","namespace":"shop","uid":"d","generation":3,
+    snapshot.workloads.push_back(
+        {read_workload(WorkloadKind::deployment,
+                       parse(R"({"metadata":{"name":"checkout","namespace":"shop","uid":"d","generation":3,
         "annotations":{"deployment.kubernetes.io/revision":"3"}},"spec":{"replicas":3,"template":{"spec":{"containers":[{"name":"checkout","image":"shop/checkout:v1.4.2"}]}}},
-        "status":{"observedGeneration":3,"replicas":4,"readyReplicas":2,"updatedReplicas":2,"availableReplicas":2}})")), "k8s:d"});
-    snapshot.replica_sets.push_back({read_replica_set(parse(set_text("old", 2, "v1.4.1", "2026-11-20T20:00:00Z"))), "k8s:old"});
-    snapshot.replica_sets.push_back({read_replica_set(parse(set_text("new", 3, "v1.4.2", "2026-11-21T22:20:00Z"))), "k8s:new"});
+        "status":{"observedGeneration":3,"replicas":4,"readyReplicas":2,"updatedReplicas":2,"availableReplicas":2}})")),
+         "k8s:d"});
+    snapshot.replica_sets.push_back(
+        {read_replica_set(parse(set_text("old", 2, "v1.4.1", "2026-11-20T20:00:00Z"))), "k8s:old"});
+    snapshot.replica_sets.push_back(
+        {read_replica_set(parse(set_text("new", 3, "v1.4.2", "2026-11-21T22:20:00Z"))), "k8s:new"});
     return snapshot;
 }
 
@@ -53,7 +59,8 @@ void add_pod(Snapshot& snapshot, const std::string& text) {
 constexpr std::string_view kBackOff =
     R"({"name":"checkout","ready":false,"restartCount":6,"state":{"waiting":{"reason":"CrashLoopBackOff"}},
         "lastState":{"terminated":{"exitCode":1,"reason":"Error","finishedAt":"2026-11-21T22:26:00Z"}}})";
-constexpr std::string_view kWell = R"({"name":"checkout","ready":true,"restartCount":0,"state":{"running":{"startedAt":"2026-11-20T20:00:10Z"}}})";
+constexpr std::string_view kWell =
+    R"({"name":"checkout","ready":true,"restartCount":0,"state":{"running":{"startedAt":"2026-11-20T20:00:10Z"}}})";
 
 struct Row {
     std::string_view statuses;
@@ -64,14 +71,21 @@ struct Row {
 TEST(Diagnose, each_rule) {
     const Row rows[] = {
         {kBackOff, "Running", "crash_loop"},
-        {R"({"name":"c","restartCount":3,"state":{"terminated":{"exitCode":2,"reason":"Error"}}})", "Running", "crash_loop"},
+        {R"({"name":"c","restartCount":3,"state":{"terminated":{"exitCode":2,"reason":"Error"}}})", "Running",
+         "crash_loop"},
         {R"({"name":"c","ready":true,"restartCount":9,"state":{"running":{"startedAt":"2026-11-21T22:29:58Z"}},
-             "lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-11-21T22:29:30Z"}}})", "Running", "crash_loop"},
-        {R"({"name":"c","restartCount":6,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}})", "Running", "oom"},
-        {R"({"name":"c","restartCount":0,"image":"x:y","state":{"waiting":{"reason":"ImagePullBackOff"}}})", "Pending", "image_pull"},
-        {R"({"name":"c","restartCount":0,"image":"x:y","state":{"waiting":{"reason":"ErrImagePull"}}})", "Pending", "image_pull"},
-        {R"({"name":"c","state":{"waiting":{"reason":"CreateContainerConfigError","message":"secret \"x\" not found"}}})", "Pending", "config_error"},
-        {R"({"name":"c","ready":false,"state":{"running":{"startedAt":"2026-11-21T22:20:10Z"}}})", "Running", "not_ready"},
+             "lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-11-21T22:29:30Z"}}})",
+         "Running", "crash_loop"},
+        {R"({"name":"c","restartCount":6,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}})",
+         "Running", "oom"},
+        {R"({"name":"c","restartCount":0,"image":"x:y","state":{"waiting":{"reason":"ImagePullBackOff"}}})", "Pending",
+         "image_pull"},
+        {R"({"name":"c","restartCount":0,"image":"x:y","state":{"waiting":{"reason":"ErrImagePull"}}})", "Pending",
+         "image_pull"},
+        {R"({"name":"c","state":{"waiting":{"reason":"CreateContainerConfigError","message":"secret \"x\" not found"}}})",
+         "Pending", "config_error"},
+        {R"({"name":"c","ready":false,"state":{"running":{"startedAt":"2026-11-21T22:20:10Z"}}})", "Running",
+         "not_ready"},
         {kWell, "Running", "not_ready"},  // the pod's own condition counts, not the container's
         {R"({"name":"c","state":{"terminated":{"exitCode":0,"reason":"Completed"}}})", "Succeeded", ""},
         {"", "Failed", ""},
@@ -95,7 +109,9 @@ TEST(Diagnose, pods_of_one_workload_are_one_cause) {
     EXPECT_EQ(causes[0].release.version, "v1.4.2");
     EXPECT_TRUE(causes[0].only_this_revision);
     EXPECT_EQ(to_rfc3339(causes[0].since), "2026-11-21T22:20:05Z");
-    EXPECT_EQ(causes[0].summary, "2 pods of revision 3: container checkout is in CrashLoopBackOff (exit code 1, 6 restarts); 2 of 3 pods are ready");
+    EXPECT_EQ(causes[0].summary,
+              "2 pods of revision 3: container checkout is in CrashLoopBackOff (exit code 1, 6 restarts); 2 of 3 pods "
+              "are ready");
 }
 
 TEST(Diagnose, one_revision_is_not_to_blame_when_the_other_is_ill_too) {
@@ -108,16 +124,23 @@ TEST(Diagnose, one_revision_is_not_to_blame_when_the_other_is_ill_too) {
 
 TEST(Diagnose, old_restarts_and_young_pods_are_no_fault) {
     Snapshot snapshot = a_shop();
-    add_pod(snapshot, pod_text("a", "new", R"({"name":"c","ready":true,"restartCount":40,"state":{"running":{"startedAt":"2026-11-21T10:00:00Z"}},
-        "lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-11-21T09:59:00Z"}}})", "True"));
+    add_pod(
+        snapshot,
+        pod_text("a", "new",
+                 R"({"name":"c","ready":true,"restartCount":40,"state":{"running":{"startedAt":"2026-11-21T10:00:00Z"}},
+        "lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-11-21T09:59:00Z"}}})",
+                 "True"));
     snapshot.now = *parse_rfc3339("2026-11-21T22:21:00Z");
-    add_pod(snapshot, pod_text("b", "new", R"({"name":"c","ready":false,"state":{"running":{"startedAt":"2026-11-21T22:20:50Z"}}})"));
+    add_pod(
+        snapshot,
+        pod_text("b", "new", R"({"name":"c","ready":false,"state":{"running":{"startedAt":"2026-11-21T22:20:50Z"}}})"));
     EXPECT_TRUE(diagnose(snapshot).empty());
 }
 
 TEST(Diagnose, a_rollout_without_progress_and_a_node_that_is_gone) {
     Snapshot snapshot = a_shop();
-    snapshot.workloads[0].object.conditions.push_back({"Progressing", "False", "ProgressDeadlineExceeded", "", kNow, kNow});
+    snapshot.workloads[0].object.conditions.push_back(
+        {"Progressing", "False", "ProgressDeadlineExceeded", "", kNow, kNow});
     Node node;
     node.meta.name = "node-a";
     node.conditions = {{"Ready", "Unknown", "NodeStatusUnknown", "", kNow, {}}};
@@ -152,28 +175,35 @@ TEST(History, a_rollback_happened_when_the_old_pods_were_scaled_up) {
 }
 
 TEST(Model, template_digest_is_that_of_the_deployment_it_was_made_from) {
-    const auto deployment = parse(R"({"spec":{"template":{"metadata":{"labels":{"app":"x"}},"spec":{"containers":[]}}}})");
-    const auto set = parse(R"({"spec":{"template":{"spec":{"containers":[]},"metadata":{"creationTimestamp":null,"labels":{"pod-template-hash":"h","app":"x"}}}}})");
+    const auto deployment =
+        parse(R"({"spec":{"template":{"metadata":{"labels":{"app":"x"}},"spec":{"containers":[]}}}})");
+    const auto set = parse(
+        R"({"spec":{"template":{"spec":{"containers":[]},"metadata":{"creationTimestamp":null,"labels":{"pod-template-hash":"h","app":"x"}}}}})");
     EXPECT_EQ(digest_of_template(deployment), digest_of_template(set));
-    EXPECT_NE(digest_of_template(deployment), digest_of_template(parse(R"({"spec":{"template":{"spec":{"containers":[{}]}}}})")));
+    EXPECT_NE(digest_of_template(deployment),
+              digest_of_template(parse(R"({"spec":{"template":{"spec":{"containers":[{}]}}}})")));
 }
 
 TEST(Model, releases_by_the_usual_marks) {
     const std::string sha(40, 'a');
     const Release r = read_release({{"c", "registry:5000/shop/checkout:v1@sha256:00"}},
-                                   {{"org.opencontainers.image.revision", sha}, {"org.opencontainers.image.source", "https://github.com/acme/shop.git"},
-                                    {"github.com/run-id", "176"}}, {});
+                                   {{"org.opencontainers.image.revision", sha},
+                                    {"org.opencontainers.image.source", "https://github.com/acme/shop.git"},
+                                    {"github.com/run-id", "176"}},
+                                   {});
     EXPECT_EQ(r.version, "v1");
     EXPECT_EQ(r.commit, sha);
     EXPECT_EQ(r.repository, "acme/shop");
     EXPECT_EQ(r.run_id, "176");
-    EXPECT_EQ(read_release({{"c", "registry:5000/shop/checkout"}}, {}, {{"app.kubernetes.io/version", "9"}}).version, "9");
+    EXPECT_EQ(read_release({{"c", "registry:5000/shop/checkout"}}, {}, {{"app.kubernetes.io/version", "9"}}).version,
+              "9");
     EXPECT_EQ(read_release({{"c", "x:" + sha}}, {{"repo", "../../etc"}}, {}).commit, sha);
     EXPECT_EQ(read_release({}, {{"repo", "../.."}, {"revision", "main"}}, {}).repository, "");
 }
 
 TEST(Model, anything_at_all_is_read_without_complaint) {
-    for (const auto* text : {"{}", R"({"metadata":3,"spec":[],"status":"x"})", R"({"status":{"containerStatuses":[3,{}],"conditions":{}}})",
+    for (const auto* text : {"{}", R"({"metadata":3,"spec":[],"status":"x"})",
+                             R"({"status":{"containerStatuses":[3,{}],"conditions":{}}})",
                              R"({"metadata":{"ownerReferences":[null],"labels":{"a":1}}})"}) {
         const json::object o = parse(text);
         Snapshot snapshot;

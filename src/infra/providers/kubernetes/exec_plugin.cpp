@@ -19,7 +19,8 @@ std::string exec_info(const ExecPlugin& plugin, const Cluster& cluster) {
         if (cluster.insecure_skip_tls_verify) told["insecure-skip-tls-verify"] = true;
         spec["cluster"] = std::move(told);
     }
-    return json::write(json::object{{"apiVersion", plugin.api_version}, {"kind", "ExecCredential"}, {"spec", std::move(spec)}});
+    return json::write(
+        json::object{{"apiVersion", plugin.api_version}, {"kind", "ExecCredential"}, {"spec", std::move(spec)}});
 }
 
 }  // namespace
@@ -37,7 +38,8 @@ Result<Credential> parse_exec_credential(std::string_view text, std::string_view
     made.client_certificate_pem = json::string_or(*status, "clientCertificateData");
     made.client_key_pem = Secret(json::string_or(*status, "clientKeyData"));
     if (made.client_certificate_pem.empty() != made.client_key_pem.empty()) {
-        return PINCER_FAIL(protocol, "the credential plugin printed a client certificate without its key, or the key alone");
+        return PINCER_FAIL(protocol,
+                           "the credential plugin printed a client certificate without its key, or the key alone");
     }
     if (made.token.empty() && made.client_certificate_pem.empty()) {
         return PINCER_FAIL(protocol, "the credential plugin printed neither a token nor a client certificate");
@@ -51,15 +53,20 @@ Result<Credential> parse_exec_credential(std::string_view text, std::string_view
     return made;
 }
 
-Task<Result<Credential>> run_exec_plugin(Services services, Settings settings, ExecPlugin plugin, Cluster cluster, Deadline deadline) {
-    if (plugin.api_version != "client.authentication.k8s.io/v1" && plugin.api_version != "client.authentication.k8s.io/v1beta1") {
-        co_return PINCER_FAIL(unsupported, "credential plugin version {} is not supported", quote_line(plugin.api_version, 80));
+Task<Result<Credential>> run_exec_plugin(Services services, Settings settings, ExecPlugin plugin, Cluster cluster,
+                                         Deadline deadline) {
+    if (plugin.api_version != "client.authentication.k8s.io/v1" &&
+        plugin.api_version != "client.authentication.k8s.io/v1beta1") {
+        co_return PINCER_FAIL(unsupported, "credential plugin version {} is not supported",
+                              quote_line(plugin.api_version, 80));
     }
     const std::string path = settings.environment("PATH");
     auto found = io::find_executable(plugin.command, path);
     if (!found) {
-        const std::string hint = plugin.install_hint.empty() ? "" : "; its kubeconfig says: " + in_quotes(plugin.install_hint, 200);
-        co_return PINCER_FAIL(not_found, "credential plugin {} is not installed{}", quote_line(plugin.command, 120), hint);
+        const std::string hint =
+            plugin.install_hint.empty() ? "" : "; its kubeconfig says: " + in_quotes(plugin.install_hint, 200);
+        co_return PINCER_FAIL(not_found, "credential plugin {} is not installed{}", quote_line(plugin.command, 120),
+                              hint);
     }
     io::ProcessSpec spec;
     spec.executable = *std::move(found);
@@ -67,10 +74,13 @@ Task<Result<Credential>> run_exec_plugin(Services services, Settings settings, E
     spec.environment = {{"PATH", path}, {"HOME", settings.home}};
     for (auto& entry : plugin.environment) spec.environment.push_back(std::move(entry));
     spec.environment.emplace_back("KUBERNETES_EXEC_INFO", exec_info(plugin, cluster));
-    auto output = co_await io::run_process(services.runtime, std::move(spec), "", kMaxCredentialBytes, deadline.at_most(kPluginTimeout));
-    if (!output) co_return Failure(std::move(output).error().context("credential plugin " + quote_line(plugin.command, 120)));
+    auto output = co_await io::run_process(services.runtime, std::move(spec), "", kMaxCredentialBytes,
+                                           deadline.at_most(kPluginTimeout));
+    if (!output)
+        co_return Failure(std::move(output).error().context("credential plugin " + quote_line(plugin.command, 120)));
     if (output->status.code != 0) {
-        co_return PINCER_FAIL(unavailable, "credential plugin {} ended with exit code {}", quote_line(plugin.command, 120), output->status.code);
+        co_return PINCER_FAIL(unavailable, "credential plugin {} ended with exit code {}",
+                              quote_line(plugin.command, 120), output->status.code);
     }
     co_return parse_exec_credential(output->out, plugin.api_version, services.clock.wall());
 }

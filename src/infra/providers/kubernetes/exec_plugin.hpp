@@ -15,7 +15,7 @@ struct Credential {
     Secret token;
     std::string client_certificate_pem;
     Secret client_key_pem;
-    std::optional<WallTime> expires_at;   // absent: for the life of the process
+    std::optional<WallTime> expires_at;  // absent: for the life of the process
 };
 
 // Errors: protocol (not an ExecCredential of the version asked for; what it printed is never quoted), expired.
@@ -23,6 +23,7 @@ Result<Credential> parse_exec_credential(std::string_view text, std::string_view
 
 // Runs the plugin: found in PATH, no shell, an environment of PATH, HOME, what the kubeconfig lists and
 // KUBERNETES_EXEC_INFO. Errors: not_found (with the install hint), unavailable (exit code), timed_out.
-Task<Result<Credential>> run_exec_plugin(Services services, Settings settings, ExecPlugin plugin, Cluster cluster, Deadline deadline);
+Task<Result<Credential>> run_exec_plugin(Services services, Settings settings, ExecPlugin plugin, Cluster cluster,
+                                         Deadline deadline);
 
 }  // namespace pincer::infra::kubernetes

@@ -8,7 +8,9 @@
 namespace pincer::infra::kubernetes {
 namespace {
 
-std::string version_or_image(const Release& release) { return quote_line(release.version.empty() ? release.image : release.version, 80); }
+std::string version_or_image(const Release& release) {
+    return quote_line(release.version.empty() ? release.image : release.version, 80);
+}
 
 std::string cause_of_change(const std::map<std::string, std::string>& annotations) {
     const auto at = annotations.find("kubernetes.io/change-cause");
@@ -22,7 +24,8 @@ Outcome outcome_of(const Workload& workload, bool is_current) {
     return workload.settled() ? Outcome::succeeded : Outcome::in_progress;
 }
 
-Change rollout(const Snapshot& snapshot, const Seen<Workload>& owner, const Seen<ReplicaSet>& set, const Seen<ReplicaSet>* before, WallTime at) {
+Change rollout(const Snapshot& snapshot, const Seen<Workload>& owner, const Seen<ReplicaSet>& set,
+               const Seen<ReplicaSet>* before, WallTime at) {
     const Workload& workload = owner.object;
     const bool is_current = snapshot.current_revision(workload) == &set;
     Change change;
@@ -37,10 +40,11 @@ Change rollout(const Snapshot& snapshot, const Seen<Workload>& owner, const Seen
     change.evidence = {set.evidence};
     change.summary = fmt::format("revision {} ({}) went live", change.revision, version_or_image(change.release));
     if (before) {
-        const Release old = read_release(before->object.images, before->object.template_annotations, before->object.template_labels);
+        const Release old =
+            read_release(before->object.images, before->object.template_annotations, before->object.template_labels);
         change.release.previous_image = old.image;
-        change.summary = fmt::format("revision {} ({}) replaces revision {} ({})", change.revision, version_or_image(change.release),
-                                     before->object.revision, version_or_image(old));
+        change.summary = fmt::format("revision {} ({}) replaces revision {} ({})", change.revision,
+                                     version_or_image(change.release), before->object.revision, version_or_image(old));
         change.evidence.push_back(before->evidence);
     }
     if (is_current) change.evidence.push_back(owner.evidence);
@@ -52,7 +56,8 @@ void add_rollouts(const Snapshot& snapshot, const Seen<Workload>& owner, WallTim
     const auto* current = snapshot.current_revision(owner.object);
     for (std::size_t i = 0; i < revisions.size(); ++i) {
         const bool is_current = revisions[i] == current;
-        const WallTime at = is_current ? snapshot.rolled_out_at(owner.object) : revisions[i]->object.meta.created.value_or(WallTime());
+        const WallTime at =
+            is_current ? snapshot.rolled_out_at(owner.object) : revisions[i]->object.meta.created.value_or(WallTime());
         if (!is_current && at < since) continue;
         const auto* before = i + 1 < revisions.size() ? revisions[i + 1] : nullptr;
         out.push_back(rollout(snapshot, owner, *revisions[i], before, at));
@@ -66,7 +71,9 @@ void add_warnings(const Snapshot& snapshot, WallTime since, std::vector<Change>&
         if (event.type != "Warning" || event.last.value_or(WallTime()) < since) continue;
         ObjectRef object{"kubernetes", event.kind, event.namespace_name, event.name};
         for (const auto& pod : snapshot.pods) {
-            if (event.kind != "Pod" || pod.object.meta.name != event.name || pod.object.meta.namespace_name != event.namespace_name) continue;
+            if (event.kind != "Pod" || pod.object.meta.name != event.name ||
+                pod.object.meta.namespace_name != event.namespace_name)
+                continue;
             if (const auto* owner = snapshot.owner_of(pod.object)) object = owner->object.ref();
         }
         if (!said.emplace(object.str(), event.reason).second || said.size() > 50) continue;

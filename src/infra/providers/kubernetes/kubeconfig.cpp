@@ -44,9 +44,11 @@ ExecPlugin read_exec(const YAML::Node& node, const std::filesystem::path& folder
     plugin.command = text_of(node, "command");
     if (plugin.command.empty()) throw YAML::Exception(node.Mark(), "exec needs a command");
     // As client-go: a name with a slash that is not absolute stands beside the kubeconfig.
-    if (plugin.command.contains('/') && plugin.command.front() != '/') plugin.command = (folder / plugin.command).lexically_normal();
+    if (plugin.command.contains('/') && plugin.command.front() != '/')
+        plugin.command = (folder / plugin.command).lexically_normal();
     for (const auto& argument : node["args"]) plugin.arguments.push_back(argument.as<std::string>());
-    for (const auto& entry : node["env"]) plugin.environment.emplace_back(text_of(entry, "name"), text_of(entry, "value"));
+    for (const auto& entry : node["env"])
+        plugin.environment.emplace_back(text_of(entry, "name"), text_of(entry, "value"));
     plugin.provide_cluster_info = flag_of(node, "provideClusterInfo");
     plugin.install_hint = text_of(node, "installHint");
     return plugin;
@@ -82,7 +84,8 @@ Kubeconfig::NamedUser read_user(const YAML::Node& entry, const std::filesystem::
     const std::string name = text_of(node, "username");
     if (!name.empty()) user.username_password = Secret(name + ":" + text_of(node, "password"));
     if (const YAML::Node exec = node["exec"]; exec && exec.IsMap()) user.exec = read_exec(exec, folder);
-    if (const YAML::Node old = node["auth-provider"]; old && old.IsMap()) user.unsupported = "auth-provider " + text_of(old, "name");
+    if (const YAML::Node old = node["auth-provider"]; old && old.IsMap())
+        user.unsupported = "auth-provider " + text_of(old, "name");
     return found;
 }
 
@@ -125,7 +128,8 @@ Result<Access> in_cluster(const Locations& where) {
 }  // namespace
 
 Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::filesystem::path& folder) {
-    if (text.size() > kMaxKubeconfigBytes) return PINCER_FAIL(too_large, "kubeconfig of {} bytes is over the limit", text.size());
+    if (text.size() > kMaxKubeconfigBytes)
+        return PINCER_FAIL(too_large, "kubeconfig of {} bytes is over the limit", text.size());
     // yaml-cpp recurses into flow collections without a limit; a kubeconfig never nests deeper than this.
     int depth = 0;
     for (const char c : text) {
@@ -135,15 +139,18 @@ Result<Kubeconfig> parse_kubeconfig(std::string_view text, const std::filesystem
     try {
         const YAML::Node root = YAML::Load(std::string(text));
         if (root.IsNull()) return Kubeconfig{};
-        if (!root.IsMap()) return PINCER_FAIL(invalid_argument, "kubeconfig: expected a map of clusters, users and contexts");
+        if (!root.IsMap())
+            return PINCER_FAIL(invalid_argument, "kubeconfig: expected a map of clusters, users and contexts");
         Kubeconfig config;
         config.current_context = text_of(root, "current-context");
-        read_list(root, "clusters", config.clusters, [&](const YAML::Node& entry) { return read_cluster(entry, folder); });
+        read_list(root, "clusters", config.clusters,
+                  [&](const YAML::Node& entry) { return read_cluster(entry, folder); });
         read_list(root, "users", config.users, [&](const YAML::Node& entry) { return read_user(entry, folder); });
         read_list(root, "contexts", config.contexts, [&](const YAML::Node& entry) {
             const YAML::Node node = entry["context"];
             if (!node || !node.IsMap()) return Kubeconfig::NamedContext{text_of(entry, "name"), {}, {}, {}};
-            return Kubeconfig::NamedContext{text_of(entry, "name"), text_of(node, "cluster"), text_of(node, "user"), text_of(node, "namespace")};
+            return Kubeconfig::NamedContext{text_of(entry, "name"), text_of(node, "cluster"), text_of(node, "user"),
+                                            text_of(node, "namespace")};
         });
         return config;
     } catch (const YAML::Exception& problem) {
@@ -173,11 +180,13 @@ Result<Access> resolve(const Kubeconfig& config, std::string_view context) {
     if (!chosen) {
         std::vector<std::string> known;
         for (const auto& entry : config.contexts) known.push_back(entry.name);
-        return PINCER_FAIL(not_found, "kubeconfig has no context named {}; it has: {}", name, known.empty() ? "none" : join(known, ", "));
+        return PINCER_FAIL(not_found, "kubeconfig has no context named {}; it has: {}", name,
+                           known.empty() ? "none" : join(known, ", "));
     }
     const auto* cluster = named(config.clusters, chosen->cluster);
     if (!cluster || cluster->cluster.server.empty()) {
-        return PINCER_FAIL(not_found, "context {} names cluster {}, which the kubeconfig does not define", name, chosen->cluster);
+        return PINCER_FAIL(not_found, "context {} names cluster {}, which the kubeconfig does not define", name,
+                           chosen->cluster);
     }
     Access access{name, chosen->namespace_name.empty() ? "default" : chosen->namespace_name, cluster->cluster, {}};
     if (!cluster->ca_file.empty()) {
@@ -185,7 +194,9 @@ Result<Access> resolve(const Kubeconfig& config, std::string_view context) {
     }
     if (chosen->user.empty()) return access;  // an API server that lets anybody in
     const auto* user = named(config.users, chosen->user);
-    if (!user) return PINCER_FAIL(not_found, "context {} names user {}, which the kubeconfig does not define", name, chosen->user);
+    if (!user)
+        return PINCER_FAIL(not_found, "context {} names user {}, which the kubeconfig does not define", name,
+                           chosen->user);
     access.user = user->user;
     if (!user->certificate_file.empty()) {
         PINCER_TRY(access.user.client_certificate_pem, io::read_file(user->certificate_file, kMaxKubeconfigBytes));
@@ -221,7 +232,8 @@ Result<Access> load_access(const Locations& where, std::string_view context) {
     }
     if (!files.empty()) return resolve(merge(std::move(files)), context);
     if (!asked_for && !where.service_host.empty()) return in_cluster(where);
-    std::string why = asked_for ? fmt::format("no kubeconfig at {}", join(paths, ", ")) : "no kubeconfig (set KUBECONFIG or make ~/.kube/config)";
+    std::string why = asked_for ? fmt::format("no kubeconfig at {}", join(paths, ", "))
+                                : "no kubeconfig (set KUBECONFIG or make ~/.kube/config)";
     return Failure(Error(ErrorCode::unavailable, std::move(why)).with_reason("NOT_CONNECTED"));
 }
 

@@ -1,7 +1,8 @@
-// Kubeconfig files as client-go reads them (client.authentication.k8s.io, kubectl's merging rules), without any network.
+// Kubeconfig files as client-go reads them (client.authentication.k8s.io, kubectl's merging rules), without any
+// network.
 //
-// KUBECONFIG is a list of files; the first file that sets a value wins, also for current-context. Relative paths inside a
-// file are relative to that file. Without any file, the service account of the pod that we run in is taken.
+// KUBECONFIG is a list of files; the first file that sets a value wins, also for current-context. Relative paths inside
+// a file are relative to that file. Without any file, the service account of the pod that we run in is taken.
 #pragma once
 
 #include <filesystem>
@@ -17,8 +18,8 @@
 namespace pincer::infra::kubernetes {
 
 struct ExecPlugin {
-    std::string api_version;     // client.authentication.k8s.io/v1 or v1beta1
-    std::string command;         // a bare name is looked up in our PATH, a relative one beside its kubeconfig
+    std::string api_version;  // client.authentication.k8s.io/v1 or v1beta1
+    std::string command;      // a bare name is looked up in our PATH, a relative one beside its kubeconfig
     std::vector<std::string> arguments;
     std::vector<std::pair<std::string, std::string>> environment;
     bool provide_cluster_info = false;
@@ -26,21 +27,21 @@ struct ExecPlugin {
 };
 
 struct Cluster {
-    std::string server;          // "https://host:6443", no trailing slash
-    std::string ca_pem;          // empty: the system's bundle
+    std::string server;  // "https://host:6443", no trailing slash
+    std::string ca_pem;  // empty: the system's bundle
     bool insecure_skip_tls_verify = false;
     std::string tls_server_name;
-    std::string proxy_url;       // refused at connect: we do not speak to proxies
+    std::string proxy_url;  // refused at connect: we do not speak to proxies
 };
 
 struct User {
     Secret token;
-    std::string token_file;      // read again for every question: it is rotated under us
+    std::string token_file;  // read again for every question: it is rotated under us
     std::string client_certificate_pem;
     Secret client_key_pem;
-    Secret username_password;    // "user:password", basic authentication
+    Secret username_password;  // "user:password", basic authentication
     std::optional<ExecPlugin> exec;
-    std::string unsupported;     // "auth-provider gcp": named in the error rather than ignored
+    std::string unsupported;  // "auth-provider gcp": named in the error rather than ignored
 };
 
 struct Access {
@@ -87,11 +88,11 @@ Kubeconfig merge(std::vector<Kubeconfig> files);
 Result<Access> resolve(const Kubeconfig& config, std::string_view context);
 
 struct Locations {
-    std::string kubeconfig_flag;     // --kubeconfig: this file only
-    std::string kubeconfig_list;     // $KUBECONFIG, ':' between
-    std::string home;                // ~/.kube/config
-    std::string service_host;        // $KUBERNETES_SERVICE_HOST
-    std::string service_port;        // $KUBERNETES_SERVICE_PORT
+    std::string kubeconfig_flag;  // --kubeconfig: this file only
+    std::string kubeconfig_list;  // $KUBECONFIG, ':' between
+    std::string home;             // ~/.kube/config
+    std::string service_host;     // $KUBERNETES_SERVICE_HOST
+    std::string service_port;     // $KUBERNETES_SERVICE_PORT
     std::filesystem::path service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
 };
 // Error: unavailable with reason NOT_CONNECTED when there is nothing to read.

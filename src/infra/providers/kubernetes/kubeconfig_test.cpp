@@ -102,7 +102,8 @@ TEST(Kubeconfig, what_is_not_one_is_refused_with_its_line) {
 }
 
 TEST(Kubeconfig, the_first_file_that_names_something_wins) {
-    const auto second = parse_kubeconfig("current-context: other\nusers: [{name: op, user: {token: second}}, {name: more, user: {token: m}}]", "/");
+    const auto second = parse_kubeconfig(
+        "current-context: other\nusers: [{name: op, user: {token: second}}, {name: more, user: {token: m}}]", "/");
     const auto first = parse_kubeconfig("users: [{name: op, user: {token: first}}]", "/");
     ASSERT_TRUE(first && second);
     const Kubeconfig merged = merge({*first, *second});
@@ -115,8 +116,9 @@ TEST(Kubeconfig, the_first_file_that_names_something_wins) {
 class Files : public ::testing::Test {
 protected:
     void SetUp() override {
-        folder_ = std::filesystem::temp_directory_path() / ("infra-" + std::to_string(::getpid()) + "-" +
-                                                            ::testing::UnitTest::GetInstance()->current_test_info()->name());
+        folder_ =
+            std::filesystem::temp_directory_path() / ("infra-" + std::to_string(::getpid()) + "-" +
+                                                      ::testing::UnitTest::GetInstance()->current_test_info()->name());
         std::filesystem::create_directories(folder_);
     }
     void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -178,18 +180,25 @@ TEST_F(Files, service_account_of_the_pod_when_there_is_nothing_else) {
 
 TEST(ExecPlugin, credentials_of_both_versions) {
     const WallTime now = *parse_rfc3339("2026-11-21T22:00:00Z");
-    const auto parse = [&](std::string_view text) { return parse_exec_credential(text, "client.authentication.k8s.io/v1", now); };
+    const auto parse = [&](std::string_view text) {
+        return parse_exec_credential(text, "client.authentication.k8s.io/v1", now);
+    };
     const auto good = parse(R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
         "status":{"token":"t","expirationTimestamp":"2026-11-21T23:00:00Z"}})");
     ASSERT_TRUE(good);
     EXPECT_EQ(good->token.reveal(), "t");
     EXPECT_EQ(to_rfc3339(*good->expires_at), "2026-11-21T23:00:00Z");
     EXPECT_EQ(parse(R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
-        "status":{"token":"t","expirationTimestamp":"2026-11-21T21:00:00Z"}})").error().code(), ErrorCode::expired);
-    for (const auto* bad : {"", "{}", "token",
-                            R"({"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"t"}})",
-                            R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{}})",
-                            R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"clientKeyData":"k"}})"}) {
+        "status":{"token":"t","expirationTimestamp":"2026-11-21T21:00:00Z"}})")
+                  .error()
+                  .code(),
+              ErrorCode::expired);
+    for (
+        const auto* bad :
+        {"", "{}", "token",
+         R"({"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"t"}})",
+         R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{}})",
+         R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"clientKeyData":"k"}})"}) {
         const auto refused = parse(bad);
         ASSERT_FALSE(refused) << bad;
         EXPECT_EQ(refused.error().code(), ErrorCode::protocol);

@@ -25,7 +25,10 @@ std::vector<std::string> lines_of(std::string_view text, std::size_t most) {
 class Kubernetes final : public Provider, public Logs {
 public:
     Kubernetes(Services services, Settings settings, Access access)
-        : services_(services), scope_(settings.scope), client_(services, std::move(settings), std::move(access)), operations_(services, client_) {}
+        : services_(services),
+          scope_(settings.scope),
+          client_(services, std::move(settings), std::move(access)),
+          operations_(services, client_) {}
 
     Task<Result<>> observe(Query query, Reading& out) override;
     Task<Result<LogTail>> tail(ObjectRef object, std::size_t lines, Reading& out, Deadline deadline) override;
@@ -86,7 +89,8 @@ Task<> Kubernetes::read_log(LogSource source, Cause& cause, Reading& out, Deadli
     const std::string pod = source.pod;
     auto found = co_await tail_of(std::move(source), kLogLines, out, deadline);
     if (!found) {
-        if (found.error().code() != ErrorCode::not_found) out.gaps.push_back(fmt::format("the log of pod {}: {}", pod, found.error().message()));
+        if (found.error().code() != ErrorCode::not_found)
+            out.gaps.push_back(fmt::format("the log of pod {}: {}", pod, found.error().message()));
         co_return;
     }
     cause.last_log = std::move(found->lines);
@@ -95,7 +99,8 @@ Task<> Kubernetes::read_log(LogSource source, Cause& cause, Reading& out, Deadli
 }
 
 Task<Result<LogTail>> Kubernetes::tail_of(LogSource source, std::size_t lines, Reading& out, Deadline deadline) {
-    const std::string path = fmt::format("/api/v1/namespaces/{}/pods/{}/log", io::percent_encode(source.namespace_name), io::percent_encode(source.pod));
+    const std::string path = fmt::format("/api/v1/namespaces/{}/pods/{}/log", io::percent_encode(source.namespace_name),
+                                         io::percent_encode(source.pod));
     std::vector<std::pair<std::string, std::string>> query{{"container", source.container},
                                                            {"tailLines", std::to_string(lines)},
                                                            {"limitBytes", std::to_string(kLogBytes)}};
@@ -109,8 +114,12 @@ Task<Result<LogTail>> Kubernetes::tail_of(LogSource source, std::size_t lines, R
     if (!fetched) co_return Failure(std::move(fetched).error());
     LogTail tail{lines_of(fetched->bytes, lines), {}};
     if (tail.lines.empty()) co_return PINCER_FAIL(not_found, "the log is empty");
-    EvidenceBook::Item item{"k8s", "kubernetes", fetched->source, services_.clock.wall(),
-                            fmt::format("log of pod {}/{}", source.namespace_name, source.pod), fmt::format("last {} lines", tail.lines.size())};
+    EvidenceBook::Item item{"k8s",
+                            "kubernetes",
+                            fetched->source,
+                            services_.clock.wall(),
+                            fmt::format("log of pod {}/{}", source.namespace_name, source.pod),
+                            fmt::format("last {} lines", tail.lines.size())};
     tail.evidence = out.evidence.add(std::move(item), std::string_view(fetched->bytes));
     co_return tail;
 }
@@ -123,7 +132,8 @@ Task<Result<LogTail>> Kubernetes::tail(ObjectRef object, std::size_t lines, Read
         const std::string where = path_of(*kind, object.scope, object.name);
         PINCER_CO_TRY(const Fetched workload, co_await client_.get(where, deadline));
         std::string selector = selector_of(workload.object);
-        if (selector.empty()) co_return PINCER_FAIL(unsupported, "{} selects its pods in a way that is not supported", object.str());
+        if (selector.empty())
+            co_return PINCER_FAIL(unsupported, "{} selects its pods in a way that is not supported", object.str());
         query.emplace_back("labelSelector", std::move(selector));
     } else {
         query.emplace_back("fieldSelector", "metadata.name=" + object.name);
@@ -134,9 +144,11 @@ Task<Result<LogTail>> Kubernetes::tail(ObjectRef object, std::size_t lines, Read
         Pod pod = read_pod(item);
         if (!youngest || pod.meta.created > youngest->meta.created) youngest = std::move(pod);
     }
-    if (!youngest || youngest->containers.empty()) co_return PINCER_FAIL(not_found, "{} has no pod with a log", object.str());
+    if (!youngest || youngest->containers.empty())
+        co_return PINCER_FAIL(not_found, "{} has no pod with a log", object.str());
     const Container& container = youngest->containers.back();
-    LogSource source{0, youngest->meta.namespace_name, youngest->meta.name, container.name, !container.waiting_reason.empty()};
+    LogSource source{0, youngest->meta.namespace_name, youngest->meta.name, container.name,
+                     !container.waiting_reason.empty()};
     co_return co_await tail_of(std::move(source), lines, out, deadline);
 }
 

@@ -6,7 +6,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace pincer;
     using namespace pincer::infra::kubernetes;
-    const auto parsed = json::parse_object({reinterpret_cast<const char*>(data), size}, {.bytes = 1u << 20, .depth = 32});
+    const auto parsed =
+        json::parse_object({reinterpret_cast<const char*>(data), size}, {.bytes = 1u << 20, .depth = 32});
     if (!parsed) return 0;
     Snapshot snapshot;
     snapshot.now = from_millis(1'800'000'000'000);
@@ -30,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         PINCER_ASSERT(digest_of_template(item).size() == 64, "a digest is 64 hex digits");
     }
     const auto causes = diagnose(snapshot);
-    for (const auto& source : log_sources(snapshot, causes)) PINCER_ASSERT(source.cause < causes.size(), "a log belongs to a cause");
+    for (const auto& source : log_sources(snapshot, causes))
+        PINCER_ASSERT(source.cause < causes.size(), "a log belongs to a cause");
     for (const auto& cause : causes) (void)json::write(infra::to_json(cause));
     for (const auto& change : history(snapshot, {})) (void)json::write(infra::to_json(change));
     return 0;

@@ -164,7 +164,8 @@ std::string_view resource_of(WorkloadKind kind) {
 ObjectRef Workload::ref() const { return {"kubernetes", std::string(name_of(kind)), meta.namespace_name, meta.name}; }
 
 bool Workload::settled() const {
-    return observed_generation >= meta.generation && updated >= desired && available >= desired && ready >= desired && total <= std::max(updated, desired);
+    return observed_generation >= meta.generation && updated >= desired && available >= desired && ready >= desired &&
+           total <= std::max(updated, desired);
 }
 
 Pod read_pod(const json::object& o) {
@@ -268,30 +269,37 @@ json::object plain_template(const json::object& workload) {
     json::object plain = template_of(workload);
     if (auto* meta = plain.if_contains("metadata"); meta && meta->is_object()) {
         meta->get_object().erase("creationTimestamp");
-        if (auto* labels = meta->get_object().if_contains("labels"); labels && labels->is_object()) labels->get_object().erase(kHash);
+        if (auto* labels = meta->get_object().if_contains("labels"); labels && labels->is_object())
+            labels->get_object().erase(kHash);
     }
     return plain;
 }
 
-std::string digest_of_template(const json::object& workload) { return crypto::sha256_hex(json::write_canonical(plain_template(workload))); }
+std::string digest_of_template(const json::object& workload) {
+    return crypto::sha256_hex(json::write_canonical(plain_template(workload)));
+}
 
 namespace {
 
 bool is_commit(std::string_view text) {
-    return (text.size() == 40 || text.size() == 64) && std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    return (text.size() == 40 || text.size() == 64) &&
+           std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // "https://github.com/acme/shop.git", "git@github.com:acme/shop" or "acme/shop".
 std::string repository_of(std::string_view text) {
-    for (const std::string_view prefix : {"https://github.com/", "http://github.com/", "git@github.com:", "ssh://git@github.com/"}) {
+    for (const std::string_view prefix :
+         {"https://github.com/", "http://github.com/", "git@github.com:", "ssh://git@github.com/"}) {
         if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
     }
     if (text.ends_with(".git")) text.remove_suffix(4);
     const auto parts = split(text, '/');
     const auto plain = [](std::string_view part) {
-        return !part.empty() && part.size() <= 100 && part != "." && part != ".." && std::ranges::all_of(part, [](char c) {
-            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
-        });
+        return !part.empty() && part.size() <= 100 && part != "." && part != ".." &&
+               std::ranges::all_of(part, [](char c) {
+                   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                          c == '_' || c == '.';
+               });
     };
     return parts.size() == 2 && plain(parts[0]) && plain(parts[1]) ? std::string(text) : std::string();
 }
@@ -314,13 +322,16 @@ Release read_release(const std::vector<std::pair<std::string, std::string>>& ima
     release.version = tag_of(release.image);
     if (release.version.empty()) release.version = value_of(labels, "app.kubernetes.io/version");
     for (const auto& [key, value] : annotations) {
-        const bool names_commit = key.ends_with("revision") || key.ends_with("commit") || key.ends_with("sha") || key.ends_with("git-sha") ||
-                                  key.ends_with("commit-sha") || key.ends_with("git-commit");
+        const bool names_commit = key.ends_with("revision") || key.ends_with("commit") || key.ends_with("sha") ||
+                                  key.ends_with("git-sha") || key.ends_with("commit-sha") ||
+                                  key.ends_with("git-commit");
         if (release.commit.empty() && names_commit && is_commit(value)) release.commit = value;
-        const bool names_repository = key.ends_with("repository") || key.ends_with("source") || key.ends_with("repo") || key.ends_with("vcs-url");
+        const bool names_repository =
+            key.ends_with("repository") || key.ends_with("source") || key.ends_with("repo") || key.ends_with("vcs-url");
         if (release.repository.empty() && names_repository) release.repository = repository_of(value);
         const bool names_run = key.ends_with("run-id") || key.ends_with("run_id");
-        const bool digits = !value.empty() && value.size() <= 20 && std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
+        const bool digits = !value.empty() && value.size() <= 20 &&
+                            std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
         if (release.run_id.empty() && names_run && digits) release.run_id = value;
     }
     if (release.commit.empty() && is_commit(release.version)) release.commit = release.version;

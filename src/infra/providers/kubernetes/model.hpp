@@ -44,13 +44,13 @@ struct Container {
     bool init = false;
     bool ready = false;
     std::int64_t restarts = 0;
-    std::string waiting_reason;      // "CrashLoopBackOff"; empty when not waiting
+    std::string waiting_reason;  // "CrashLoopBackOff"; empty when not waiting
     std::string waiting_message;
     std::optional<WallTime> running_since;
-    std::string ended_reason;        // state.terminated, "OOMKilled", "Error", "Completed"
+    std::string ended_reason;  // state.terminated, "OOMKilled", "Error", "Completed"
     std::int64_t ended_code = 0;
     std::optional<WallTime> ended_at;
-    std::string last_reason;         // lastState.terminated
+    std::string last_reason;  // lastState.terminated
     std::int64_t last_code = 0;
     std::optional<WallTime> last_started;
     std::optional<WallTime> last_finished;
@@ -59,7 +59,7 @@ struct Container {
 struct Pod {
     Meta meta;
     std::string phase;
-    std::string reason;              // "Evicted"
+    std::string reason;  // "Evicted"
     std::string message;
     std::string node;
     std::optional<WallTime> started;
@@ -89,7 +89,7 @@ struct Workload {
     std::vector<std::pair<std::string, std::string>> images;  // container, image
     std::map<std::string, std::string> template_annotations;
     std::map<std::string, std::string> template_labels;
-    std::string revision;            // deployment.kubernetes.io/revision
+    std::string revision;  // deployment.kubernetes.io/revision
 
     ObjectRef ref() const;
     const Condition* condition(std::string_view type) const;
@@ -106,15 +106,15 @@ struct ReplicaSet {
     std::map<std::string, std::string> template_annotations;
     std::map<std::string, std::string> template_labels;
     std::string template_hash;
-    std::string template_digest;     // see digest_of_template
+    std::string template_digest;  // see digest_of_template
 };
 
 struct Event {
     Meta meta;
-    std::string type;                // "Warning", "Normal"
+    std::string type;  // "Warning", "Normal"
     std::string reason;
-    std::string message;             // others' text
-    std::string kind;                // of the object that it is about
+    std::string message;  // others' text
+    std::string kind;     // of the object that it is about
     std::string namespace_name;
     std::string name;
     std::int64_t count = 1;
@@ -134,8 +134,8 @@ ReplicaSet read_replica_set(const json::object& o);
 Event read_event(const json::object& o);
 Node read_node(const json::object& o);
 
-// The template without what the controller adds to it (pod-template-hash, creationTimestamp): equal for a Deployment and
-// the ReplicaSet that was made from it. Empty object when there is none.
+// The template without what the controller adds to it (pod-template-hash, creationTimestamp): equal for a Deployment
+// and the ReplicaSet that was made from it. Empty object when there is none.
 json::object plain_template(const json::object& workload);
 std::string digest_of_template(const json::object& workload);  // hex SHA-256 of its canonical spelling
 

@@ -1,6 +1,6 @@
-// The four operations on workloads: plan (read only), check, apply, settle. One JSON Patch each, with the resourceVersion
-// that was just read, so that a change in between answers 409; and a mark on the object (kStampAnnotation) by which an
-// apply that was cut off is recognised later.
+// The four operations on workloads: plan (read only), check, apply, settle. One JSON Patch each, with the
+// resourceVersion that was just read, so that a change in between answers 409; and a mark on the object
+// (kStampAnnotation) by which an apply that was cut off is recognised later.
 #pragma once
 
 #include "infra/providers/kubernetes/client.hpp"
@@ -25,8 +25,10 @@ public:
 private:
     Task<Result<json::object>> read_checked(const Step& step, std::string stamp, Deadline deadline);
     Task<Result<std::vector<json::object>>> revisions(const json::object& deployment, Reading* out, Deadline deadline);
-    Task<Result<Step>> plan_undo(Step step, const json::object& object, std::optional<std::int64_t> revision, Reading& out, Deadline deadline);
-    Task<Result<json::array>> patch_of(const Step& step, const json::object& object, std::string stamp, Deadline deadline);
+    Task<Result<Step>> plan_undo(Step step, const json::object& object, std::optional<std::int64_t> revision,
+                                 Reading& out, Deadline deadline);
+    Task<Result<json::array>> patch_of(const Step& step, const json::object& object, std::string stamp,
+                                       Deadline deadline);
 
     Services services_;
     Client& client_;

@@ -12,7 +12,8 @@ std::optional<WorkloadKind> parse_kind(std::string_view kind) {
 }
 
 std::string path_of(WorkloadKind kind, std::string_view namespace_name, std::string_view name) {
-    return fmt::format("/apis/apps/v1/namespaces/{}/{}/{}", io::percent_encode(namespace_name), resource_of(kind), io::percent_encode(name));
+    return fmt::format("/apis/apps/v1/namespaces/{}/{}/{}", io::percent_encode(namespace_name), resource_of(kind),
+                       io::percent_encode(name));
 }
 
 std::string selector_of(const json::object& workload) {
@@ -23,7 +24,8 @@ std::string selector_of(const json::object& workload) {
     std::string out;
     for (const auto& [key, value] : *labels) {
         if (!value.is_string()) return {};
-        out += fmt::format("{}{}={}", out.empty() ? "" : ",", std::string_view(key), std::string_view(value.get_string()));
+        out +=
+            fmt::format("{}{}={}", out.empty() ? "" : ",", std::string_view(key), std::string_view(value.get_string()));
     }
     return out;
 }

@@ -23,7 +23,8 @@ Task<Result<Snapshot>> SnapshotReader::read() {
     snapshot_.workloads_read = read_.contains("deployments") && read_.contains("replicasets");
     if (!narrowed_.empty()) {
         std::vector<std::string> names(narrowed_.begin(), narrowed_.end());
-        out_.gaps.push_back(fmt::format("forbidden: {} outside namespace {}", join(names, ", "), client_.access().namespace_name));
+        out_.gaps.push_back(
+            fmt::format("forbidden: {} outside namespace {}", join(names, ", "), client_.access().namespace_name));
     }
     if (!forbidden_everywhere_.empty()) {
         std::vector<std::string> names(forbidden_everywhere_.begin(), forbidden_everywhere_.end());
@@ -60,10 +61,13 @@ Task<> SnapshotReader::read_all(Resource resource, Take take) {
     }
     read_.insert(std::string(resource.name));
     std::string facts = fmt::format("{} {}", listed->items.size(), resource.name);
-    EvidenceBook::Item item{"k8s", "kubernetes", listed->source, services_.clock.wall(), std::string(resource.name), std::move(facts)};
+    EvidenceBook::Item item{
+        "k8s", "kubernetes", listed->source, services_.clock.wall(), std::string(resource.name), std::move(facts)};
     const std::string id = out_.evidence.add(std::move(item), std::string_view(listed->bytes));
-    if (resource.name == "pods" || resource.name == "deployments" || resource.name == "nodes") snapshot_.lists.push_back(id);
-    if (listed->truncated) out_.gaps.push_back(fmt::format("only the first {} {} were read", listed->items.size(), resource.name));
+    if (resource.name == "pods" || resource.name == "deployments" || resource.name == "nodes")
+        snapshot_.lists.push_back(id);
+    if (listed->truncated)
+        out_.gaps.push_back(fmt::format("only the first {} {} were read", listed->items.size(), resource.name));
     for (const auto& object : listed->items) (this->*take)(object, evidence_of(object, resource));
 }
 
@@ -71,11 +75,16 @@ std::string SnapshotReader::evidence_of(const json::object& object, const Resour
     const auto* meta = json::object_at(object, "metadata");
     const std::string name = meta ? json::string_or(*meta, "name") : "";
     const std::string space = meta ? json::string_or(*meta, "namespace") : "";
-    std::string source = space.empty() ? fmt::format("{}/{}/{}", resource.root, resource.name, name)
-                                       : fmt::format("{}/namespaces/{}/{}/{}", resource.root, space, resource.name, name);
+    std::string source = space.empty()
+                             ? fmt::format("{}/{}/{}", resource.root, resource.name, name)
+                             : fmt::format("{}/namespaces/{}/{}/{}", resource.root, space, resource.name, name);
     std::string version = meta ? json::string_or(*meta, "resourceVersion") : "";
-    EvidenceBook::Item item{"k8s", "kubernetes", std::move(source), services_.clock.wall(),
-                            fmt::format("{} {}{}{}", resource.name.substr(0, resource.name.size() - 1), space, space.empty() ? "" : "/", name),
+    EvidenceBook::Item item{"k8s",
+                            "kubernetes",
+                            std::move(source),
+                            services_.clock.wall(),
+                            fmt::format("{} {}{}{}", resource.name.substr(0, resource.name.size() - 1), space,
+                                        space.empty() ? "" : "/", name),
                             version.empty() ? "" : "resourceVersion " + version};
     return out_.evidence.add(std::move(item), json::value(object));
 }
@@ -92,9 +101,15 @@ void SnapshotReader::take_daemon_set(const json::object& item, const std::string
 void SnapshotReader::take_replica_set(const json::object& item, const std::string& evidence) {
     snapshot_.replica_sets.push_back({read_replica_set(item), evidence});
 }
-void SnapshotReader::take_pod(const json::object& item, const std::string& evidence) { snapshot_.pods.push_back({read_pod(item), evidence}); }
-void SnapshotReader::take_event(const json::object& item, const std::string& evidence) { snapshot_.events.push_back({read_event(item), evidence}); }
-void SnapshotReader::take_node(const json::object& item, const std::string& evidence) { snapshot_.nodes.push_back({read_node(item), evidence}); }
+void SnapshotReader::take_pod(const json::object& item, const std::string& evidence) {
+    snapshot_.pods.push_back({read_pod(item), evidence});
+}
+void SnapshotReader::take_event(const json::object& item, const std::string& evidence) {
+    snapshot_.events.push_back({read_event(item), evidence});
+}
+void SnapshotReader::take_node(const json::object& item, const std::string& evidence) {
+    snapshot_.nodes.push_back({read_node(item), evidence});
+}
 
 void SnapshotReader::note_missing(const Resource& resource, const Error& error) {
     if (error.code() == ErrorCode::forbidden && resource.essential) {

@@ -11,7 +11,8 @@ namespace pincer::infra::kubernetes {
 
 class SnapshotReader {
 public:
-    // All references outlive the task. `scope`: one namespace, or empty for all (then, if that is forbidden, the context's).
+    // All references outlive the task. `scope`: one namespace, or empty for all (then, if that is forbidden, the
+    // context's).
     SnapshotReader(Services services, Client& client, std::string scope, Deadline deadline, Reading& out)
         : services_(std::move(services)), client_(client), scope_(std::move(scope)), deadline_(deadline), out_(out) {}
 
@@ -20,10 +21,10 @@ public:
 
 private:
     struct Resource {
-        std::string_view root;   // "/apis/apps/v1"
-        std::string_view name;   // "deployments"
+        std::string_view root;  // "/apis/apps/v1"
+        std::string_view name;  // "deployments"
         bool cluster_scoped = false;
-        bool essential = true;   // its absence makes the coverage partial
+        bool essential = true;  // its absence makes the coverage partial
     };
     using Take = void (SnapshotReader::*)(const json::object& item, const std::string& evidence);
 

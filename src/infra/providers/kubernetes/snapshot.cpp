@@ -43,7 +43,8 @@ WallTime Snapshot::rolled_out_at(const Workload& workload) const {
     if (is_youngest) return born;
     // Taken up again: its first pods were made after every other revision was born.
     WallTime youngest = born;
-    for (const auto* other : revisions_of(workload)) youngest = std::max(youngest, other->object.meta.created.value_or(WallTime()));
+    for (const auto* other : revisions_of(workload))
+        youngest = std::max(youngest, other->object.meta.created.value_or(WallTime()));
     WallTime scaled{};
     const std::string scaled_up = "Scaled up replica set " + current->object.meta.name + " ";
     for (const auto* seen : events_about("Deployment", workload.meta)) {
@@ -61,7 +62,8 @@ std::vector<const Seen<Event>*> Snapshot::events_about(std::string_view kind, co
     std::vector<const Seen<Event>*> out;
     for (const auto& seen : events) {
         const Event& event = seen.object;
-        if (event.kind == kind && event.name == meta.name && event.namespace_name == meta.namespace_name) out.push_back(&seen);
+        if (event.kind == kind && event.name == meta.name && event.namespace_name == meta.namespace_name)
+            out.push_back(&seen);
     }
     return out;
 }
@@ -89,8 +91,8 @@ void state_what_is_well(const Snapshot& snapshot, Reading& out) {
         pods += seen.object.ready;
     }
     out.good = snapshot.lists;
-    out.good_summary = fmt::format(
-        "{} of {} workloads have all the pods that they ask for ({} pods ready)", well, snapshot.workloads.size(), pods);
+    out.good_summary = fmt::format("{} of {} workloads have all the pods that they ask for ({} pods ready)", well,
+                                   snapshot.workloads.size(), pods);
     if (!snapshot.nodes.empty()) out.good_summary += fmt::format(" on {} nodes", snapshot.nodes.size());
 }
 

@@ -18,14 +18,14 @@ struct Seen {
 };
 
 struct Snapshot {
-    WallTime now{};                          // when it was read
+    WallTime now{};  // when it was read
     std::vector<Seen<Workload>> workloads;
     std::vector<Seen<ReplicaSet>> replica_sets;
     std::vector<Seen<Pod>> pods;
     std::vector<Seen<Event>> events;
     std::vector<Seen<Node>> nodes;
-    std::vector<std::string> lists;          // evidence of the lists themselves
-    bool pods_read = false;                  // false: nothing can be said about health
+    std::vector<std::string> lists;  // evidence of the lists themselves
+    bool pods_read = false;          // false: nothing can be said about health
     bool workloads_read = false;
 
     // ReplicaSets of a Deployment, newest revision first.
@@ -43,11 +43,11 @@ struct Snapshot {
 std::vector<Cause> diagnose(const Snapshot& snapshot);
 // Which pod and container of a cause to ask for its last lines.
 struct LogSource {
-    std::size_t cause = 0;          // index
+    std::size_t cause = 0;  // index
     std::string namespace_name;
     std::string pod;
     std::string container;
-    bool previous = false;          // the run that ended rather than the one that waits or runs
+    bool previous = false;  // the run that ended rather than the one that waits or runs
 };
 std::vector<LogSource> log_sources(const Snapshot& snapshot, const std::vector<Cause>& causes);
 
