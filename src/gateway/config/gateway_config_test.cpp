@@ -87,7 +87,7 @@ TEST(Config, each_wrong_key_stops_the_start_with_its_path) {
         {R"({"channels": {"slack": {"botToken": 5, "appToken": "xapp-1"}}})", "channels.slack.botToken: "},
         {R"({"channels": {"slack": {"accounts": {"a": 7}}}})", "channels.slack.accounts.a"},
         {R"({"channels": {"slack": {"accounts": {"a": {"botToken": "x"}}}}})", "channels.slack.accounts.a.appToken: "},
-        {R"({"channels": {"slack": {"botToken": "x", "appToken": "y", "dmPolicy": "open"}}})", "channels.slack: "},
+        {R"({"channels": {"slack": {"botToken": "x", "appToken": "y", "dmPolicy": "open"}}})", "channels.slack.dmPolicy: "},
         {R"({"channels": {"slack": {"botToken": "x", "appToken": "y", "requireMention": "no"}}})", "channels.slack.requireMention: "},
         {R"({"approvals": 1})", "approvals: "},
         {R"({"approvals": {"plugin": {"mode": "mail"}}})", "approvals.plugin.mode: "},
