@@ -184,7 +184,7 @@ def test_an_approval_outlives_the_gateway_and_is_decided_once(gateway: Any, oper
     with pytest.raises(Refused) as again:
         later.call("plugin.approval.resolve", id=shown["id"], decision="allow-once")
     assert again.value.what["details"]["reason"] == "APPROVAL_ALREADY_RESOLVED"
-    assert later.call("approval.get", id=shown["id"])["resolvedVia"] == "mcp"
+    assert later.call("approval.describe", id=shown["id"])["resolvedVia"] == "mcp"
     kinds = [e["type"] for e in poll_all(client)]
     assert kinds.count("plugin_approval_requested") == 1 and kinds.count("plugin_approval_resolved") == 1
 

@@ -51,7 +51,7 @@ class Scene:
 
 def assert_decided_by_mcp(operator: Watcher, approval: str) -> None:
     """Allowed through a bridge, exactly once; whoever comes later is told."""
-    record = operator.call("approval.get", id=approval)
+    record = operator.call("approval.describe", id=approval)
     assert (record["decision"], record["resolvedVia"], record["resolvedBy"]) == ("allow-once", "mcp", "OpenClaw MCP"), record
     resolved = [p for name, p in operator.events if name == "plugin.approval.resolved" and p["id"] == approval]
     assert len(resolved) == 1, resolved

@@ -45,7 +45,7 @@ def test_an_agent_approves_and_answers_in_the_thread(world: World, agents: Outsi
     assert "All done." in agent.play(agents, model.ready["url"], bridge.definition())
 
     assert_played(model, agent, turns)
-    record = world.call("approval.get", id=request["id"])
+    record = world.call("approval.describe", id=request["id"])
     assert (record["decision"], record["resolvedVia"]) == ("allow-once", "mcp"), record
     assert not world.pending()
     ada.answer(thanks)
