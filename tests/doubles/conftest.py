@@ -23,6 +23,12 @@ def node_tools():
     return folder
 
 
+def node():
+    """Node from npm where tools/node_tools put it (some clients need a newer one than Debian's), else the machine's."""
+    own = node_tools() / "node_modules" / "node" / "bin" / "node"
+    return str(own) if own.exists() else "node"
+
+
 class Program:
     """A child that says lines of JSON on standard output."""
 
@@ -79,7 +85,7 @@ def start_double(programs):
 def start_node(programs):
     def start(script, **environment):
         tools = node_tools()
-        program = Program(["node", str(HERE / "clients" / script)],
+        program = Program([node(), str(HERE / "clients" / script)],
                           env={"PATH": os.environ["PATH"], "NODE_TOOLS": str(tools / "node_modules"), **environment})
         programs.append(program)
         return program
