@@ -177,7 +177,13 @@ Task<Result<>> ToolCalls::run_reads(std::vector<ToolCall> calls, std::vector<Mes
 
 Task<> ToolCalls::run_read(ToolCall call, std::optional<Result<ToolResult>>& out) {
     CallContext context = this->context();
-    out.emplace(co_await deps_.tools.call(std::move(call), std::move(context)));
+    auto answer = co_await deps_.tools.call(call, std::move(context));
+    // The server died under the question: it is asked once more, for reading twice is reading.
+    if (!answer && answer.error().code() == ErrorCode::outcome_unknown) {
+        CallContext again = this->context();
+        answer = co_await deps_.tools.call(std::move(call), std::move(again));
+    }
+    out.emplace(std::move(answer));
 }
 
 Task<Result<ToolResult>> ToolCalls::run_change(ToolCall call) {

@@ -226,7 +226,8 @@ def check_messages(play: Play, queue: list[dict[str, Any]]) -> None:
         if channel == "slack":
             assert len(firsts) == len(rows), (len(firsts), [(r["id"], r["attempts"]) for r in rows])
         else:
-            assert len(rows) - len(cut) <= len(firsts) <= len(rows) and len(repeats) <= sum(row["attempts"] - 1 for row in cut), (firsts, repeats, rows)
+            shown = "\n".join(f"- {m['text'][:150]!r} {m.get('history')}" for m in messages) + str([(r["id"], r["attempts"], r["body"][:80]) for r in queue])
+            assert len(rows) - len(cut) <= len(firsts) <= len(rows) and len(repeats) <= sum(row["attempts"] - 1 for row in cut), shown
             assert len(firsts) + len(repeats) >= len(rows)
 
 

@@ -162,6 +162,24 @@ TEST_F(Outboxes, what_a_crash_cut_off_is_settled_by_the_next_life) {
     }
 }
 
+TEST_F(Outboxes, a_doubt_outlives_an_attempt_that_was_refused) {
+    platform.capabilities.settles_deliveries = false;
+    power.fails_at = [](std::string_view step) { return step == "send.after"; };
+    post("a", "hello");
+    pump();
+    power.fails_at = nullptr;
+    crash();
+    platform.troubles = {{Error(ErrorCode::unavailable, "not connected yet"), false}};
+    ASSERT_TRUE(start());
+    pump();
+    ASSERT_TRUE(platform.troubles.empty());
+    crash();
+    ASSERT_TRUE(start());
+    pump();
+    ASSERT_THAT(shown(), SizeIs(2));
+    EXPECT_THAT(shown()[1], HasSubstr("repeated after an interruption"));
+}
+
 TEST_F(Outboxes, settling_waits_for_a_platform_that_is_away) {
     power.fails_at = [](std::string_view step) { return step == "send.after"; };
     post("a", "hello");
