@@ -3,7 +3,7 @@
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
   message(FATAL_ERROR
     "g++ ${CMAKE_CXX_COMPILER_VERSION} miscompiles co_await expressions (temporaries are freed twice). "
-    "Use clang++-19 (apt-get install clang-19 lld-19), as ./build does, or g++ 14 or newer.")
+    "Use clang++-19 (apt-get install clang-19 lld-19), as ./make does, or g++ 14 or newer.")
 elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
   message(FATAL_ERROR "clang ${CMAKE_CXX_COMPILER_VERSION} lacks std::expected with libstdc++; use clang++-19 or newer.")
 endif()
@@ -30,6 +30,13 @@ add_link_options(-Wl,--gc-sections -Wl,--as-needed)
 if(PINCER_SANITIZE)
   add_compile_options(-fsanitize=${PINCER_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${PINCER_SANITIZE})
+endif()
+if(CMAKE_CXX_FLAGS MATCHES "-flto")
+  # Bitcode in archives: lld reads the members itself. Without the symbol table (S) GNU ar needs no plugin for them,
+  # and llvm-ar, a package of its own, is not missed.
+  set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> qcS <TARGET> <LINK_FLAGS> <OBJECTS>")
+  set(CMAKE_CXX_ARCHIVE_APPEND "<CMAKE_AR> qS <TARGET> <LINK_FLAGS> <OBJECTS>")
+  set(CMAKE_CXX_ARCHIVE_FINISH "")
 endif()
 if(PINCER_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
