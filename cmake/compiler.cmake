@@ -17,6 +17,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 option(PINCER_TESTS "build the tests" ON)
 option(PINCER_BENCH "build the benchmarks" OFF)
 option(PINCER_FUZZ "build the fuzz targets with libFuzzer (clang only)" OFF)
+set(PINCER_HOT_FLAGS "" CACHE STRING "flags of the components marked HOT: those that every message passes through")
 set(PINCER_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize=")
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
@@ -30,13 +31,6 @@ add_link_options(-Wl,--gc-sections -Wl,--as-needed)
 if(PINCER_SANITIZE)
   add_compile_options(-fsanitize=${PINCER_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${PINCER_SANITIZE})
-endif()
-if(CMAKE_CXX_FLAGS MATCHES "-flto")
-  # Bitcode in archives: lld reads the members itself. Without the symbol table (S) GNU ar needs no plugin for them,
-  # and llvm-ar, a package of its own, is not missed.
-  set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> qcS <TARGET> <LINK_FLAGS> <OBJECTS>")
-  set(CMAKE_CXX_ARCHIVE_APPEND "<CMAKE_AR> qS <TARGET> <LINK_FLAGS> <OBJECTS>")
-  set(CMAKE_CXX_ARCHIVE_FINISH "")
 endif()
 if(PINCER_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)

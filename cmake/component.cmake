@@ -1,9 +1,9 @@
-# pincer_component(name DEPS other... [LIBS external...])
+# pincer_component(name [HOT] DEPS other... [LIBS external...])
 #   One folder under src/ is one static library, pincer_<name>. Every *.cpp in it and below belongs to it, except
 #   what stands in testing/ (a second library, pincer_<name>_testing: the fakes for others), *_test.cpp (one test
 #   program, <name>_test), *_bench.cpp and *_fuzz.cpp. Nothing is listed by hand, so nothing can be forgotten.
 function(pincer_component name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -20,6 +20,9 @@ function(pincer_component name)
   else()
     add_library(pincer_${name} INTERFACE)
     set(scope INTERFACE)
+  endif()
+  if(ARG_HOT AND sources)
+    target_compile_options(pincer_${name} PRIVATE ${PINCER_HOT_FLAGS})
   endif()
   target_include_directories(pincer_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
   list(TRANSFORM ARG_DEPS PREPEND pincer_ OUTPUT_VARIABLE deps)

@@ -1,44 +1,155 @@
 #include "base/json.hpp"
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/stream_parser.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <memory>
 #include <vector>
 
 namespace pincer::json {
 namespace {
 
-void write_string(std::string_view text, std::string& out) { out += boost::json::serialize(boost::json::string_view(text.data(), text.size())); }
+// Whether one of these eight bytes needs an escape: below 0x20, a quote or a backslash. (The classic test for a byte
+// below n, which may also say yes for nothing, and is exact again byte by byte.)
+bool may_need_escape(const char* bytes) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes, 8);
+    constexpr std::uint64_t kOnes = ~std::uint64_t(0) / 255;
+    const auto has_less = [](std::uint64_t x, std::uint64_t n) { return (x - kOnes * n) & ~x & kOnes * 128; };
+    return has_less(word, 0x20) | has_less(word ^ kOnes * '"', 1) | has_less(word ^ kOnes * '\\', 1);
+}
+
+bool needs_escape(char c) { return std::uint8_t(c) < 0x20 || c == '"' || c == '\\'; }
+
+void write_escape(char c, std::string& out) {
+    switch (c) {
+        case '"': out += "\\\""; return;
+        case '\\': out += "\\\\"; return;
+        case '\b': out += "\\b"; return;
+        case '\f': out += "\\f"; return;
+        case '\n': out += "\\n"; return;
+        case '\r': out += "\\r"; return;
+        case '\t': out += "\\t"; return;
+        default: {
+            constexpr std::string_view kHex = "0123456789abcdef";
+            out += "\\u00";
+            out += kHex[std::uint8_t(c) >> 4];
+            out += kHex[std::uint8_t(c) & 15];
+        }
+    }
+}
+
+void write_string(std::string_view text, std::string& out) {
+    out += '"';
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        if (i + 8 <= text.size() && !may_need_escape(text.data() + i)) {
+            i += 8;
+        } else if (!needs_escape(text[i])) {
+            ++i;
+        } else {
+            out.append(text, from, i - from);
+            write_escape(text[i], out);
+            from = ++i;
+        }
+    }
+    out.append(text, from, text.size() - from);
+    out += '"';
+}
+
+template <class Number>
+void write_integer(Number number, std::string& out) {
+    std::array<char, 24> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.append(digits.data(), end);
+}
+
+// The shortest form that reads back; whole numbers without a point, null for what JSON lacks, both as JavaScript does it.
+void write_double(double number, std::string& out) {
+    if (!std::isfinite(number)) {
+        out += "null";
+    } else if (std::nearbyint(number) == number && std::abs(number) < 9007199254740992.0) {
+        write_integer(std::int64_t(number), out);
+    } else {
+        fmt::format_to(std::back_inserter(out), "{}", number);
+    }
+}
+
+// The tree is as deep as parse() or our own code made it: both are bounded.
+void write_to(const value& v, std::string& out);
+
+void write_object(const object& o, std::string& out) {
+    char before = '{';
+    for (const auto& [key, item] : o) {
+        out += std::exchange(before, ',');
+        write_string(key, out);
+        out += ':';
+        write_to(item, out);
+    }
+    out += o.empty() ? "{}" : "}";
+}
+
+void write_array(const array& a, std::string& out) {
+    char before = '[';
+    for (const value& item : a) {
+        out += std::exchange(before, ',');
+        write_to(item, out);
+    }
+    out += a.empty() ? "[]" : "]";
+}
+
+void write_to(const value& v, std::string& out) {
+    switch (v.kind()) {
+        case boost::json::kind::null: out += "null"; return;
+        case boost::json::kind::bool_: out += v.get_bool() ? "true" : "false"; return;
+        case boost::json::kind::int64: return write_integer(v.get_int64(), out);
+        case boost::json::kind::uint64: return write_integer(v.get_uint64(), out);
+        case boost::json::kind::double_: return write_double(v.get_double(), out);
+        case boost::json::kind::string: return write_string(v.get_string(), out);
+        case boost::json::kind::array: return write_array(v.get_array(), out);
+        case boost::json::kind::object: return write_object(v.get_object(), out);
+    }
+}
+
+void write_pretty_to(const value& v, std::size_t indent, std::string& out);
+
+void start_line(std::size_t indent, std::string& out) {
+    out += '\n';
+    out.append(indent, ' ');
+}
+
+void write_pretty_object(const object& o, std::size_t indent, std::string& out) {
+    char before = '{';
+    for (const auto& [key, item] : o) {
+        out += std::exchange(before, ',');
+        start_line(indent + 2, out);
+        write_string(key, out);
+        out += ": ";
+        write_pretty_to(item, indent + 2, out);
+    }
+    start_line(indent, out);
+    out += '}';
+}
 
 void write_pretty_to(const value& v, std::size_t indent, std::string& out) {
-    const std::string inner(indent + 2, ' ');
-    const std::string outer(indent, ' ');
-    if (const auto* o = v.if_object(); o && !o->empty()) {
-        out += "{\n";
-        bool first = true;
-        for (const auto& [key, item] : *o) {
-            if (!std::exchange(first, false)) out += ",\n";
-            out += inner;
-            write_string(key, out);
-            out += ": ";
-            write_pretty_to(item, indent + 2, out);
-        }
-        out += "\n" + outer + "}";
-    } else if (const auto* a = v.if_array(); a && !a->empty()) {
-        out += "[\n";
-        bool first = true;
-        for (const auto& item : *a) {
-            if (!std::exchange(first, false)) out += ",\n";
-            out += inner;
-            write_pretty_to(item, indent + 2, out);
-        }
-        out += "\n" + outer + "]";
-    } else {
-        out += write(v);
+    const auto* o = v.if_object();
+    const auto* a = v.if_array();
+    if (o && !o->empty()) return write_pretty_object(*o, indent, out);
+    if (!a || a->empty()) return write_to(v, out);
+    char before = '[';
+    for (const value& item : *a) {
+        out += std::exchange(before, ',');
+        start_line(indent + 2, out);
+        write_pretty_to(item, indent + 2, out);
     }
+    start_line(indent, out);
+    out += ']';
 }
 
 void write_canonical_to(const value& v, std::string& out) {
@@ -64,22 +175,21 @@ void write_canonical_to(const value& v, std::string& out) {
             write_canonical_to(item, out);
         }
         out += ']';
-    } else if (const auto* d = v.if_double(); d && std::nearbyint(*d) == *d && std::abs(*d) < 9007199254740992.0) {
-        out += fmt::format("{}", std::int64_t(*d));  // 1.0 and 1 are one value in JSON, so they get one spelling
-    } else if (d) {
-        out += fmt::format("{}", *d);
     } else {
-        out += write(v);
+        write_to(v, out);  // 1.0 and 1 are one value in JSON and get one spelling there
     }
 }
 
 }  // namespace
 
-Result<value> parse(std::string_view text, Limits limits) {
+namespace {
+
+Result<value> parse_into(boost::json::storage_ptr storage, std::string_view text, Limits limits) {
     if (text.size() > limits.bytes) return PINCER_FAIL(too_large, "JSON of {} bytes is over the limit of {}", text.size(), limits.bytes);
     boost::json::parse_options options;
     options.max_depth = limits.depth;
     boost::json::stream_parser parser(boost::json::storage_ptr(), options);
+    parser.reset(std::move(storage));
     boost::system::error_code ec;
     const std::size_t consumed = parser.write_some(text.data(), text.size(), ec);
     if (!ec && consumed < text.size()) ec = boost::json::make_error_code(boost::json::error::extra_data);
@@ -88,19 +198,51 @@ Result<value> parse(std::string_view text, Limits limits) {
     return parser.release();
 }
 
+}  // namespace
+
+Result<value> parse(std::string_view text, Limits limits) { return parse_into({}, text, limits); }
+
+Result<value> parse_in_arena(std::string_view text, Limits limits) {
+    return parse_into(boost::json::make_shared_resource<boost::json::monotonic_resource>(text.size() + 1024), text, limits);
+}
+
+void take_over(value& into, value&& from) {
+    std::destroy_at(&into);
+    std::construct_at(&into, std::move(from));  // does not throw
+}
+
 Result<object> parse_object(std::string_view text, Limits limits) {
     PINCER_TRY(value parsed, parse(text, limits));
     if (!parsed.is_object()) return PINCER_FAIL(invalid_argument, "expected a JSON object");
     return std::move(parsed.get_object());
 }
 
-std::string write(const value& v) { return boost::json::serialize(v); }
-std::string write(const object& o) { return boost::json::serialize(o); }
+std::string write(const value& v) {
+    std::string out;
+    write_to(v, out);
+    return out;
+}
+
+std::string write(const object& o) {
+    std::string out;
+    write_object(o, out);
+    return out;
+}
+
+void append(std::string& out, const value& v) { write_to(v, out); }
+void append(std::string& out, const object& o) { write_object(o, out); }
+void append(std::string& out, const array& a) { write_array(a, out); }
+void append_string(std::string& out, std::string_view text) { write_string(text, out); }
 
 std::string write_pretty(const value& v) {
     std::string out;
     write_pretty_to(v, 0, out);
     return out;
+}
+
+void append_pretty(std::string& out, const object& o) {
+    if (o.empty()) out += "{}";
+    else write_pretty_object(o, 0, out);
 }
 
 std::string write_canonical(const value& v) {

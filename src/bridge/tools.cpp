@@ -54,7 +54,8 @@ mcp::ToolResult counted(std::string text, json::object structured) {
 }
 
 mcp::ToolResult listed(std::string_view what, std::size_t count, json::object structured) {
-    std::string text = fmt::format("{}: {}\n\n{}", what, count, json::write_pretty(structured));
+    std::string text = fmt::format("{}: {}\n\n", what, count);
+    json::append_pretty(text, structured);
     return mcp::ToolResult::of(std::move(structured), std::move(text));
 }
 
@@ -85,7 +86,7 @@ std::optional<json::object> conversation_of(const json::object& row) {
     const RouteFields f = fields_of(row);
     const auto key = json::string_at(row, "key");
     if (!key || key->empty() || !f.channel || !f.to) return std::nullopt;
-    json::object out{{"sessionKey", *key}, {"channel", to_lower(as_text(f.channel))}, {"to", *f.to}};
+    json::object out({{"sessionKey", *key}, {"channel", to_lower(as_text(f.channel))}, {"to", *f.to}}, row.storage());
     if (f.account) out["accountId"] = *f.account;
     if (f.thread) out["threadId"] = *f.thread;
     for (std::string_view name : {"label", "displayName", "derivedTitle", "lastMessagePreview"}) {
@@ -152,7 +153,7 @@ std::optional<json::object> message_event_of(const json::object& payload) {
 
 mcp::ToolResult conversations_result(const json::array& rows, std::string_view channel) {
     const std::string wanted = to_lower(trim(channel));
-    json::array kept;
+    json::array kept(rows.storage());  // what was parsed into one arena stays there
     for (const json::value& row : rows) {
         auto conversation = row.is_object() ? conversation_of(row.get_object()) : std::nullopt;
         if (!conversation) continue;
@@ -160,7 +161,9 @@ mcp::ToolResult conversations_result(const json::array& rows, std::string_view c
         kept.push_back(std::move(*conversation));
     }
     const std::size_t count = kept.size();
-    return listed("conversations", count, {{"conversations", std::move(kept)}});
+    json::object structured(kept.storage());
+    structured["conversations"] = std::move(kept);
+    return listed("conversations", count, std::move(structured));
 }
 
 mcp::ToolResult conversation_result(std::string_view key, const json::value& row) {
@@ -172,7 +175,9 @@ mcp::ToolResult conversation_result(std::string_view key, const json::value& row
 mcp::ToolResult messages_result(json::value messages) {
     if (!messages.is_array()) messages = json::array();
     const std::size_t count = messages.get_array().size();
-    return listed("messages", count, {{"messages", std::move(messages)}});
+    json::object structured(messages.storage());
+    structured["messages"] = std::move(messages);
+    return listed("messages", count, std::move(structured));
 }
 
 mcp::ToolResult attachments_result(json::object message) {

@@ -243,14 +243,14 @@ public:
     }
 
     void answer_tool(const RequestId& id, const ToolResult& result, Era era, Output& out) {
-        json::object o = result.to_json();
+        json::object beside;
         if (era == Era::modern) {
-            o["resultType"] = "complete";
+            beside["resultType"] = "complete";
             json::object meta = result.meta;
             meta[meta::kServerInfo] = server.options().implementation.to_json();
-            o["_meta"] = std::move(meta);
+            beside["_meta"] = std::move(meta);
         }
-        answer(id, o, out);
+        answer_text(id, result.write(beside), out);
     }
 
     // --- notifications, both ways

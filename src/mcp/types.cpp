@@ -123,6 +123,26 @@ json::object ToolResult::to_json() const {
     return o;
 }
 
+std::string ToolResult::write(const json::object& beside) const {
+    std::string out = R"({"content":)";
+    json::append(out, content);
+    if (structured) {
+        out += R"(,"structuredContent":)";
+        json::append(out, *structured);
+    }
+    if (is_error) out += R"(,"isError":true)";
+    json::object more = beside;
+    if (!meta.empty() && !more.contains("_meta")) more["_meta"] = meta;
+    for (const auto& [key, item] : more) {
+        out += ',';
+        json::append_string(out, key);
+        out += ':';
+        json::append(out, item);
+    }
+    out += '}';
+    return out;
+}
+
 Result<ToolResult> ToolResult::from_json(const json::object& o) {
     ToolResult result;
     const json::value* content = json::find(o, "content");

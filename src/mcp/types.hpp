@@ -87,6 +87,9 @@ struct ToolResult {
 
     std::string joined_text() const;  // all text blocks, separated by line feeds
     json::object to_json() const;
+    // The wire form as text with fields of the answer beside it; a `_meta` there replaces ours. A result may be large, so
+    // no second tree is built of it.
+    std::string write(const json::object& beside = {}) const;
     static Result<ToolResult> from_json(const json::object& o);  // error: protocol
 };
 

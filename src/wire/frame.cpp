@@ -1,7 +1,5 @@
 #include "wire/frame.hpp"
 
-#include <boost/json/serialize.hpp>
-
 #include <array>
 
 #include "wire/schema.hpp"
@@ -21,7 +19,9 @@ constexpr Field kRequestFields[] = {
 constexpr Schema kRequest = object(kRequestFields);
 
 std::string quoted(std::string_view text) {
-    return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+    std::string out;
+    json::append_string(out, text);
+    return out;
 }
 
 // Room for one more level: the frame itself counts, and its params may have the whole depth.
@@ -55,13 +55,12 @@ ParsedRequest parse_request(std::string_view text) {
 }
 
 Result<ServerFrame> parse_server_frame(std::string_view text) {
-    auto parsed = json::parse(text, limits());
+    auto parsed = json::parse_in_arena(text, limits());
     if (!parsed) return PINCER_FAIL(protocol, "the Gateway sent a frame that is {}", parsed.error().message());
     json::object* object = parsed->if_object();
     if (!object) return PINCER_FAIL(protocol, "the Gateway sent a frame that is not an object");
-    const auto take = [&](std::string_view key) {
-        json::value* value = object->if_contains(boost::json::string_view(key.data(), key.size()));
-        return value ? std::move(*value) : json::value(nullptr);
+    const auto take_payload = [&](json::value& into) {
+        if (json::value* value = object->if_contains("payload")) json::take_over(into, std::move(*value));
     };
     ServerFrame frame;
     const std::string type = json::string_or(*object, "type");
@@ -71,13 +70,14 @@ Result<ServerFrame> parse_server_frame(std::string_view text) {
         frame.kind = ServerFrame::Kind::response;
         frame.response.id = json::string_or(*object, "id");
         frame.response.ok = *ok;
-        frame.response.payload = take("payload");
-        if (!*ok) frame.response.error = parse_wire_error(take("error"));
+        take_payload(frame.response.payload);
+        const json::value* error = json::find(*object, "error");
+        if (!*ok) frame.response.error = parse_wire_error(error ? *error : json::value(nullptr));
     } else if (type == "event") {
         frame.kind = ServerFrame::Kind::event;
         frame.event.event = json::string_or(*object, "event");
         frame.event.seq = json::int_at(*object, "seq");
-        frame.event.payload = take("payload");
+        take_payload(frame.event.payload);
         if (const json::object* version = json::object_at(*object, "stateVersion")) {
             frame.event.state_version = StateVersion{json::int_at(*version, "presence").value_or(0),
                                                      json::int_at(*version, "health").value_or(0)};
@@ -99,7 +99,7 @@ std::string write_response_text(std::string_view id, std::string_view payload_js
     std::string out;
     out.reserve(payload_json.size() + id.size() + 48);
     out += R"({"type":"res","id":)";
-    out += quoted(id);
+    json::append_string(out, id);
     out += R"(,"ok":true,"payload":)";
     out += payload_json;
     out += '}';

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
 #include "wire/detail/params_operations.hpp"
 #include "wire/detail/params_sessions.hpp"
 
@@ -88,7 +89,9 @@ std::optional<WireError> refuse_call(std::string_view method, ScopeSet scopes) {
 }
 
 Result<> validate_params(const Method& method, const json::value& params) {
-    return check(method.params ? *method.params : kAnyObject, params, fmt::format("{} params", method.name));
+    const auto faults = find_faults(method.params ? *method.params : kAnyObject, params);
+    if (faults.empty()) return {};
+    return PINCER_FAIL(invalid_argument, "invalid {} params: {}", method.name, join(faults, "; "));
 }
 
 }  // namespace pincer::wire

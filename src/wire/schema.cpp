@@ -10,25 +10,42 @@ namespace {
 
 constexpr std::size_t kMaxFaults = 8;  // counted before equal ones are folded, as the protocol's checker does
 
+// Where the checker stands: links on its own stack, which become text only when there is a fault to tell.
+struct Path {
+    const Path* above = nullptr;
+    std::string_view name;
+    std::size_t index = 0;
+    bool in_array = false;
+
+    bool is_root() const { return above == nullptr; }
+    Path field(std::string_view key) const { return {this, key}; }
+    Path item(std::size_t at) const { return {this, {}, at, true}; }
+    std::string text() const {
+        if (is_root()) return "";
+        return fmt::format("{}/{}", above->text(), in_array ? std::to_string(index) : truncate_utf8(strip_control(name), 64));
+    }
+};
+
 class Checker {
 public:
-    void check(const Schema& schema, const json::value& value, const std::string& path);
+    void check(const Schema& schema, const json::value& value, const Path& path);
     std::vector<std::string> take() && { return std::move(faults_); }
 
 private:
-    void fault(const std::string& path, const std::string& text) {
+    void fault(const Path& path, const std::string& text) { fault_at(path.text(), text); }
+    void fault_at(const std::string& where, const std::string& text) {
         if (found_++ >= kMaxFaults) return;
-        std::string line = path.empty() ? text : "at " + path + ": " + text;
+        std::string line = where.empty() ? text : "at " + where + ": " + text;
         if (std::find(faults_.begin(), faults_.end(), line) == faults_.end()) faults_.push_back(std::move(line));
     }
-    void check_non_null(const Schema& schema, const json::value& value, const std::string& path);
-    void check_alternatives(const Schema& schema, const json::value& value, const std::string& path);
-    void check_value(const Schema& schema, const json::value& value, const std::string& path);
-    void check_object(const Schema& schema, const json::object& object, const std::string& path);
-    void check_array(const Schema& schema, const json::array& array, const std::string& path);
-    void check_text(const Schema& schema, std::string_view text, const std::string& path);
-    void check_number(const Schema& schema, double number, const std::string& path);
-    void check_words(const Schema& schema, const json::value& value, const std::string& path);
+    void check_non_null(const Schema& schema, const json::value& value, const Path& path);
+    void check_alternatives(const Schema& schema, const json::value& value, const Path& path);
+    void check_value(const Schema& schema, const json::value& value, const Path& path);
+    void check_object(const Schema& schema, const json::object& object, const Path& path);
+    void check_array(const Schema& schema, const json::array& array, const Path& path);
+    void check_text(const Schema& schema, std::string_view text, const Path& path);
+    void check_number(const Schema& schema, double number, const Path& path);
+    void check_words(const Schema& schema, const json::value& value, const Path& path);
 
     bool is_full() const { return found_ >= kMaxFaults; }
 
@@ -68,7 +85,7 @@ std::string_view name_of(Schema::Type type) {
     return "any";
 }
 
-void Checker::check(const Schema& schema, const json::value& value, const std::string& path) {
+void Checker::check(const Schema& schema, const json::value& value, const Path& path) {
     const std::size_t before = found_;
     check_non_null(schema, value, path);
     if (found_ == before || schema.null != Schema::Null::any_of || !schema.alternatives.empty()) return;
@@ -76,7 +93,7 @@ void Checker::check(const Schema& schema, const json::value& value, const std::s
     fault(path, "must match a schema in anyOf");
 }
 
-void Checker::check_alternatives(const Schema& schema, const json::value& value, const std::string& path) {
+void Checker::check_alternatives(const Schema& schema, const json::value& value, const Path& path) {
     const std::size_t before = found_;
     const std::vector<std::string> kept = faults_;
     for (const Schema& alternative : schema.alternatives) {
@@ -91,7 +108,7 @@ void Checker::check_alternatives(const Schema& schema, const json::value& value,
     fault(path, "must match a schema in anyOf");
 }
 
-void Checker::check_non_null(const Schema& schema, const json::value& value, const std::string& path) {
+void Checker::check_non_null(const Schema& schema, const json::value& value, const Path& path) {
     if (schema.null != Schema::Null::refused && value.is_null()) return;
     if (schema.words == Schema::Words::any_of) return check_words(schema, value, path);
     if (!schema.alternatives.empty()) return check_alternatives(schema, value, path);
@@ -107,7 +124,7 @@ void Checker::check_non_null(const Schema& schema, const json::value& value, con
     }
 }
 
-void Checker::check_value(const Schema& schema, const json::value& value, const std::string& path) {
+void Checker::check_value(const Schema& schema, const json::value& value, const Path& path) {
     if (!schema.allowed.empty()) check_words(schema, value, path);
     if (schema.type == Schema::Type::object) check_object(schema, value.get_object(), path);
     if (schema.type == Schema::Type::array) check_array(schema, value.get_array(), path);
@@ -117,7 +134,7 @@ void Checker::check_value(const Schema& schema, const json::value& value, const 
         check_number(schema, value.to_number<double>(), path);
 }
 
-void Checker::check_words(const Schema& schema, const json::value& value, const std::string& path) {
+void Checker::check_words(const Schema& schema, const json::value& value, const Path& path) {
     const auto* text = value.if_string();
     if (text && std::find(schema.allowed.begin(), schema.allowed.end(), std::string_view(text->data(), text->size())) !=
                     schema.allowed.end())
@@ -132,7 +149,7 @@ void Checker::check_words(const Schema& schema, const json::value& value, const 
     fault(path, "must match a schema in anyOf");
 }
 
-void Checker::check_object(const Schema& schema, const json::object& object, const std::string& path) {
+void Checker::check_object(const Schema& schema, const json::object& object, const Path& path) {
     for (const Field& field : schema.fields) {
         if (field.need != Need::required || object.contains(boost::json::string_view(field.name))) continue;
         fault(path, fmt::format("must have required property '{}'", field.name));
@@ -146,25 +163,25 @@ void Checker::check_object(const Schema& schema, const json::object& object, con
                 continue;
             const std::string shown = truncate_utf8(strip_control(name), 64);
             const std::string line = fmt::format("unexpected property '{}'", shown);
-            fault(path.empty() ? "root" : path, line);
+            fault_at(path.is_root() ? "root" : path.text(), line);
             break;
         }
     }
     for (const Field& field : schema.fields) {
         if (const json::value* value = json::find(object, field.name))
-            check(field.schema, *value, path + "/" + std::string(field.name));
+            check(field.schema, *value, path.field(field.name));
     }
     if (is_map) {
         for (const auto& [key, value] : object)
-            check(*schema.items, value, path + "/" + truncate_utf8(strip_control(std::string_view(key)), 64));
+            check(*schema.items, value, path.field(std::string_view(key.data(), key.size())));
     }
 }
 
-void Checker::check_array(const Schema& schema, const json::array& array, const std::string& path) {
+void Checker::check_array(const Schema& schema, const json::array& array, const Path& path) {
     const auto size = std::int64_t(array.size());
     if (schema.items) {
         for (std::size_t i = 0; i < array.size() && !is_full(); ++i)
-            check(*schema.items, array[i], path + "/" + std::to_string(i));
+            check(*schema.items, array[i], path.item(i));
     }
     if (size < schema.min) fault(path, fmt::format("must not have fewer than {} items", schema.min));
     if (size > schema.max) fault(path, fmt::format("must not have more than {} items", schema.max));
@@ -177,14 +194,14 @@ void Checker::check_array(const Schema& schema, const json::array& array, const 
     }
 }
 
-void Checker::check_text(const Schema& schema, std::string_view text, const std::string& path) {
+void Checker::check_text(const Schema& schema, std::string_view text, const Path& path) {
     if (schema.min <= 0 && std::uint64_t(text.size()) <= std::uint64_t(schema.max)) return;
     const auto length = std::int64_t(utf8_length(text));
     if (length < schema.min) fault(path, fmt::format("must not have fewer than {} characters", schema.min));
     if (length > schema.max) fault(path, fmt::format("must not have more than {} characters", schema.max));
 }
 
-void Checker::check_number(const Schema& schema, double number, const std::string& path) {
+void Checker::check_number(const Schema& schema, double number, const Path& path) {
     if (schema.min != std::numeric_limits<std::int64_t>::min() && number < double(schema.min))
         fault(path, fmt::format("must be >= {}", schema.min));
     if (schema.max != kNoLimit && number > double(schema.max)) fault(path, fmt::format("must be <= {}", schema.max));
@@ -194,7 +211,7 @@ void Checker::check_number(const Schema& schema, double number, const std::strin
 
 std::vector<std::string> find_faults(const Schema& schema, const json::value& value) {
     Checker checker;
-    checker.check(schema, value, "");
+    checker.check(schema, value, Path{});
     return std::move(checker).take();
 }
 

@@ -24,9 +24,8 @@ std::string shown_name(const Session& session) {
     return session.title.empty() ? session.key : session.title;
 }
 
-}  // namespace
-
-json::object session_row(const Session& s, const std::vector<std::string>& active_runs, RowOptions options) {
+// All of a row that changes only with the session.
+json::object lasting_row(const Session& s, RowOptions options) {
     const bool group = s.kind == SessionKind::group;
     json::object row{
         {"key", s.key},
@@ -54,12 +53,37 @@ json::object session_row(const Session& s, const std::vector<std::string>& activ
     row["pinned"] = false;
     row["unread"] = false;
     row["sessionId"] = s.session_id;
-    row["hasActiveRun"] = !active_runs.empty();
-    json::array runs;
-    for (const std::string& id : active_runs) runs.push_back(json::value(id));
-    row["activeRunIds"] = std::move(runs);
     row["sharingRole"] = "owner";
     return row;
+}
+
+json::array to_json(const std::vector<std::string>& texts) {
+    json::array out;
+    for (const std::string& text : texts) out.push_back(json::value(text));
+    return out;
+}
+
+}  // namespace
+
+json::object session_row(const Session& s, const std::vector<std::string>& active_runs, RowOptions options) {
+    json::object row = lasting_row(s, options);
+    row["hasActiveRun"] = !active_runs.empty();
+    row["activeRunIds"] = to_json(active_runs);
+    return row;
+}
+
+void append_session_row(std::string& out, const Session& s, const std::vector<std::string>& active_runs, RowOptions options) {
+    const std::size_t choice = std::size_t(options.derived_title) + 2 * std::size_t(options.last_message);
+    std::string_view lasting = s.rows[choice].get([&] { return json::write(lasting_row(s, options)); });
+    lasting.remove_suffix(1);
+    out += lasting;
+    if (active_runs.empty()) {
+        out += R"(,"hasActiveRun":false,"activeRunIds":[]})";
+    } else {
+        out += R"(,"hasActiveRun":true,"activeRunIds":)";
+        out += json::write(to_json(active_runs));
+        out += '}';
+    }
 }
 
 json::object session_message_payload(const Entry& entry, const Session& session, std::int64_t event_id) {

@@ -7,6 +7,7 @@ namespace pincer::gateway {
 namespace {
 
 constexpr std::int64_t kMostRows = 500;
+constexpr std::size_t kUsualRowBytes = 1'024;
 constexpr std::int64_t kMostMessages = 1'000;
 constexpr std::int64_t kMostReplayed = 1'000;
 
@@ -33,12 +34,9 @@ Answer sessions_list(MethodCall& call) {
     filter.search = json::string_or(call.params, "search");
     const SessionPage page = call.core.store.list(filter);
     const RowOptions options = row_options(call.params);
-    json::array rows;
-    rows.reserve(page.rows.size());
-    for (const Session* session : page.rows) rows.push_back(session_row(*session, call.core.runs.active(session->key), options));
     const std::size_t end = filter.offset + page.rows.size();
     const bool more = end < page.total;
-    return Answer::of({
+    Answer answer = Answer::of({
         {"ts", to_millis(call.core.clock.wall())},
         {"path", call.core.store_path},
         {"count", std::int64_t(page.rows.size())},
@@ -48,8 +46,18 @@ Answer sessions_list(MethodCall& call) {
         {"hasMore", more},
         {"owners", json::array()},
         {"defaults", defaults_of(call.core.config)},
-        {"sessions", std::move(rows)},
     });
+    std::string& text = answer.payload;
+    text.reserve(text.size() + page.rows.size() * kUsualRowBytes);
+    text.back() = ',';
+    text += R"("sessions":)";
+    char before = '[';
+    for (const Session* session : page.rows) {
+        text += std::exchange(before, ',');
+        append_session_row(text, *session, call.core.runs.active(session->key), options);
+    }
+    text += page.rows.empty() ? "[]}" : "]}";
+    return answer;
 }
 
 Answer sessions_describe(MethodCall& call) {

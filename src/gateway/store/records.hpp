@@ -14,6 +14,25 @@ namespace pincer::gateway {
 
 enum class SessionKind { direct, group };
 
+// Text made from a record and kept beside it. A copy starts without: what is about to be changed has no text yet.
+class KeptText {
+public:
+    KeptText() = default;
+    KeptText(const KeptText&) {}
+    KeptText& operator=(const KeptText&) {
+        text_.clear();
+        return *this;
+    }
+    template <class Make>
+    const std::string& get(Make make) const {
+        if (text_.empty()) text_ = make();
+        return text_;
+    }
+
+private:
+    mutable std::string text_;
+};
+
 // One conversation. A session whose route is not complete is never shown over MCP (doctor says why).
 struct Session {
     std::string key;          // "agent:main:slack:direct:T1.U2:thread:1700000000.1"
@@ -27,6 +46,7 @@ struct Session {
     WallTime created_at{};
     WallTime updated_at{};
     std::int64_t last_seq = 0;
+    KeptText rows[4];         // of sessions.list, one for each choice of its options (events/payloads.cpp)
     bool is_main() const { return key == "agent:" + agent_id + ":main"; }
 };
 

@@ -27,6 +27,12 @@ struct SessionFilter {
     std::string channel;
 };
 
+struct NewestFirst {
+    bool operator()(const Session* a, const Session* b) const {
+        return a->updated_at != b->updated_at ? a->updated_at > b->updated_at : a->key < b->key;
+    }
+};
+
 struct SessionPage {
     std::vector<const Session*> rows;   // newest first; valid until the next await
     std::size_t total = 0;
@@ -155,7 +161,7 @@ private:
     const Clock& clock_;
     crypto::Random& random_;
     std::map<std::string, Session, std::less<>> sessions_;
-    std::set<std::pair<std::int64_t, std::string>> by_update_;   // (-updated_at, key): newest first
+    std::set<const Session*, NewestFirst> by_update_;            // into sessions_
     std::map<std::string, Run, std::less<>> live_runs_;          // queued, running, waiting
     std::map<std::pair<std::string, std::string>, std::vector<std::string>> paired_;
     std::int64_t oldest_event_ = 0;

@@ -52,10 +52,10 @@ Result<> Store::load() {
 Session& Store::remember(const Session& session) {
     auto [at, fresh] = sessions_.try_emplace(session.key, session);
     if (!fresh) {
-        by_update_.erase({-to_millis(at->second.updated_at), session.key});
+        by_update_.erase(&at->second);  // before it changes: the order is by what it holds
         at->second = session;
     }
-    by_update_.insert({-to_millis(session.updated_at), session.key});
+    by_update_.insert(&at->second);
     return at->second;
 }
 
@@ -66,13 +66,12 @@ SessionPage Store::list(const SessionFilter& filter) const {
         page.total = sessions_.size();
         auto at = by_update_.begin();
         for (std::size_t skipped = 0; at != by_update_.end() && skipped < filter.offset; ++skipped) ++at;
-        for (; at != by_update_.end() && page.rows.size() < filter.limit; ++at) page.rows.push_back(&sessions_.find(at->second)->second);
+        for (; at != by_update_.end() && page.rows.size() < filter.limit; ++at) page.rows.push_back(*at);
         return page;
     }
-    for (const auto& [order, key] : by_update_) {
-        const Session& session = sessions_.find(key)->second;
-        if (!matches(session, filter, needle)) continue;
-        if (page.total++ >= filter.offset && page.rows.size() < filter.limit) page.rows.push_back(&session);
+    for (const Session* session : by_update_) {
+        if (!matches(*session, filter, needle)) continue;
+        if (page.total++ >= filter.offset && page.rows.size() < filter.limit) page.rows.push_back(session);
     }
     return page;
 }
@@ -105,7 +104,7 @@ Task<Result<bool>> Store::remove_session(std::string key) {
     };
     PINCER_CO_TRY(const bool removed, co_await db_.write_returning(std::move(work)));
     if (const auto at = sessions_.find(key); at != sessions_.end()) {
-        by_update_.erase({-to_millis(at->second.updated_at), key});
+        by_update_.erase(&at->second);
         sessions_.erase(at);
     }
     co_return removed;
