@@ -54,9 +54,10 @@ public:
     virtual Task<Result<Gate>> gate(ToolCall call, ToolSpec tool) = 0;
     // Durable mark that the call is about to be made; tells whether the mark was there before.
     virtual Task<Result<CallState>> begin_call(ToolCall call, ToolSpec tool) = 0;
+    // What is about to leave for a hosted model: on disk when it answers, and the request is made only then.
+    virtual Task<Result<>> model_egress(EgressReport report) = 0;
     virtual void delta(std::string_view text) = 0;
     virtual void phase(std::string_view name, json::object detail) = 0;  // "model", "tool", "approval": for progress events
-    virtual void model_egress(const EgressReport& report) = 0;           // what left for a hosted model
 };
 
 enum class RunEnd { finished, aborted, failed };

@@ -368,5 +368,65 @@ TEST_F(RunTest, a_hosted_model_gets_placeholders_and_people_and_tools_get_the_na
     EXPECT_EQ(journal.egress[1].request_digest.size(), 64u);
 }
 
+TEST_F(RunTest, nothing_leaves_for_a_hosted_model_before_it_is_on_record) {
+    ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("hello"));
+    io::Event disk(runtime);
+    journal.disk = &disk;
+    std::optional<Result<RunOutcome>> outcome;
+    struct Driver {
+        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out, ScriptedModel& hosted) {
+            io::TaskGroup group(deps.runtime);
+            group.spawn(run_into(std::move(request), deps, journal, out));
+            for (int turn = 0; turn < 50; ++turn) co_await io::yield();
+            EXPECT_TRUE(hosted.asked.empty()) << "the record is not written yet";
+            journal.disk->set();
+            while (!out) co_await io::yield();
+            co_await group.stop();
+        }
+    };
+    RunDeps own{hosted, *builtin, tools, egress, clock, runtime};
+    runtime.run_until_done(Driver::drive(request("hi"), own, journal, outcome, hosted));
+    ASSERT_TRUE(outcome && *outcome);
+    EXPECT_EQ((*outcome)->text, "hello");
+    ASSERT_EQ(journal.egress.size(), 1u);
+    EXPECT_EQ(hosted.asked.size(), 1u);
+}
+
+TEST_F(RunTest, a_run_aborted_while_its_egress_is_being_recorded_sends_nothing) {
+    ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("hello"));
+    io::Event never(runtime);
+    journal.disk = &never;
+    std::optional<Result<RunOutcome>> outcome;
+    struct Driver {
+        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out) {
+            io::TaskGroup group(deps.runtime);
+            group.spawn(run_into(std::move(request), deps, journal, out));
+            for (int turn = 0; turn < 50; ++turn) co_await io::yield();
+            co_await group.stop();
+        }
+    };
+    runtime.run_until_done(Driver::drive(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal, outcome));
+    ASSERT_TRUE(outcome && *outcome);
+    EXPECT_EQ((*outcome)->end, RunEnd::aborted);
+    EXPECT_TRUE(hosted.asked.empty());
+}
+
+TEST_F(RunTest, what_cannot_be_recorded_does_not_leave_and_nobody_answers_in_the_models_place) {
+    ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("hello"));
+    journal.fail_from_write = 1;
+    const auto outcome = runtime.run_until_done(run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
+    ASSERT_FALSE(outcome) << "an error of the journal: the run can be taken up again";
+    EXPECT_EQ(outcome.error().code(), ErrorCode::io);
+    EXPECT_TRUE(hosted.asked.empty());
+    EXPECT_TRUE(journal.messages.empty());
+    journal.fail_from_write = 0;
+    const auto again = runtime.run_until_done(run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->text, "hello");
+}
+
 }  // namespace
 }  // namespace pincer::agent

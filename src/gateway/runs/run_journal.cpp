@@ -94,6 +94,17 @@ Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall c
     co_return fresh ? agent::CallState::fresh : agent::CallState::begun;
 }
 
+// Written before the request is: what left can be proved, whatever became of the answer.
+Task<Result<>> RunManager::Journal::model_egress(agent::EgressReport report) {
+    json::object body{{"model", report.model}, {"request_digest", report.request_digest}, {"bytes", std::int64_t(report.bytes)}};
+    json::array redactions, withheld;
+    for (const auto& r : report.redactions) redactions.push_back(json::object{{"kind", r.kind}, {"count", std::int64_t(r.count)}});
+    for (const auto& tool : report.withheld_tools) withheld.push_back(json::value(tool));
+    body["redactions"] = std::move(redactions);
+    body["withheld"] = std::move(withheld);
+    co_return co_await record("model.egress", std::move(body), std::nullopt);
+}
+
 void RunManager::Journal::delta(std::string_view text) {
     active_->text += text;
     active_->untold += text;
@@ -119,17 +130,6 @@ void RunManager::Journal::phase(std::string_view name, json::object detail) {
     detail["phase"] = name;
     const std::string_view stream = name == "tool" ? "tool" : "lifecycle";
     manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), stream, std::move(detail), manager_.deps_.clock.wall()));
-}
-
-void RunManager::Journal::model_egress(const agent::EgressReport& report) {
-    json::object body{{"run", active_->run.id}, {"model", report.model}, {"request_digest", report.request_digest}, {"bytes", std::int64_t(report.bytes)}};
-    json::array redactions, withheld;
-    for (const auto& r : report.redactions) redactions.push_back(json::object{{"kind", r.kind}, {"count", std::int64_t(r.count)}});
-    for (const auto& tool : report.withheld_tools) withheld.push_back(json::value(tool));
-    body["redactions"] = std::move(redactions);
-    body["withheld"] = std::move(withheld);
-    audit::Entry entry{.kind = "model.egress", .actor = active_->run.principal, .body = std::move(body), .follows = std::nullopt};
-    manager_.tasks_.spawn(manager_.append_to_chain(std::move(entry)));
 }
 
 }  // namespace pincer::gateway

@@ -33,9 +33,9 @@ public:
     Task<Result<>> append(agent::Message message) override;
     Task<Result<agent::Gate>> gate(agent::ToolCall call, agent::ToolSpec tool) override;
     Task<Result<agent::CallState>> begin_call(agent::ToolCall call, agent::ToolSpec tool) override;
+    Task<Result<>> model_egress(agent::EgressReport report) override;
     void delta(std::string_view text) override;
     void phase(std::string_view name, json::object detail) override;
-    void model_egress(const agent::EgressReport& report) override;
 
 private:
     void tell_delta();

@@ -205,11 +205,6 @@ Task<Result<Entry>> RunManager::write_answer(std::shared_ptr<Active> active, age
     co_return entry;
 }
 
-Task<> RunManager::append_to_chain(audit::Entry entry) {
-    auto appended = co_await deps_.chain.append(std::move(entry));
-    if (!appended) log::failure(log::Level::error, "audit.append", appended.error());
-}
-
 void RunManager::publish(const char* name, const std::string& session_key, const json::object& payload) {
     Event event;
     event.name = name;

@@ -338,5 +338,29 @@ TEST_F(Runs, events_of_a_turn_come_in_order) {
         << "the first piece at once, the rest together, since no time has passed";
 }
 
+TEST_F(Runs, nothing_leaves_for_a_hosted_model_before_its_record_is_in_the_chain) {
+    stop();
+    agent::testing::ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("Hello."));
+    model = &hosted;
+    ASSERT_TRUE(start());
+    int records = 0;
+    power.fails_at = [&](std::string_view step) { return step == "chain.before" && ++records == 2; };   // the first: the question
+    platform.write("ann", "hi");
+    pump();
+    ASSERT_FALSE(power.on());
+    EXPECT_THAT(hosted.asked, SizeIs(0));
+    power.fails_at = nullptr;
+    crash();
+    ASSERT_TRUE(start());
+    pump();
+    EXPECT_THAT(hosted.asked, SizeIs(1));
+    const auto left = audit_records("model.egress");
+    ASSERT_THAT(left, SizeIs(1));
+    EXPECT_EQ(json::string_or(*json::object_at(left[0], "body"), "model"), "far/away");
+    EXPECT_THAT(transcript(kSession), ElementsAre("user: hi", "assistant: Hello."));
+    stop();   // before the model goes
+}
+
 }  // namespace
 }  // namespace pincer::gateway
