@@ -51,7 +51,7 @@ private:
 
     Task<Result<>> loop() {
         std::vector<ToolCall> open = unfinished_calls();
-        if (!open.empty()) PINCER_CO_CHECK(co_await calls_.run(std::move(open), request_.messages));
+        if (!open.empty()) PINCER_CO_CHECK(co_await calls_.take_up(std::move(open), request_.messages));
         while (!answered()) {
             if (asked_ >= request_.budget.model_calls) {
                 co_return fail(Error(ErrorCode::refused, fmt::format("stopped after {} calls of the model without an answer", asked_)).with_reason("BUDGET_MODEL_CALLS"));

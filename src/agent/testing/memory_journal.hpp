@@ -1,6 +1,7 @@
 // A journal that remembers, and that can fail at any write: what a run does when the disk says no, or dies there.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -13,6 +14,7 @@ class MemoryJournal final : public Journal {
 public:
     Task<Result<>> append(Message message) override;
     Task<Result<Gate>> gate(ToolCall call, ToolSpec tool) override;
+    bool was_gated(const std::string& call_id) override { return std::ranges::find(gated, call_id, &ToolCall::id) != gated.end(); }
     Task<Result<CallState>> begin_call(ToolCall call, ToolSpec tool) override;
     Task<Result<>> model_egress(EgressReport report) override;
     void delta(std::string_view text) override { streamed += text; }
