@@ -10,9 +10,12 @@ namespace {
 
 constexpr Millis kTick{1'000};
 
-Event approval_event(const char* name, const approval::Record& record, const json::object& payload) {
+// With its number in the durable log, by which a bridge knows what it has seen.
+Event approval_event(Store& store, const approval::Record& record) {
     Event event;
-    event.name = fmt::format("{}.approval.{}", record.request.kind, name);
+    event.name = approval_event_name(record);
+    json::object payload = record.status == approval::Status::pending ? requested_payload(record) : resolved_payload(record);
+    if (const std::int64_t id = store.approval_event(event.name, record.id.str())) payload["__openclaw"] = json::object{{"eventId", id}};
     event.payload = std::make_shared<const std::string>(json::write(payload));
     event.audience = Audience::approvers;
     event.session_key = record.request.session_key;
@@ -220,9 +223,8 @@ std::string ApprovalCenter::describe(const Result<approval::Record>& outcome) {
 }
 
 void ApprovalCenter::changed(const approval::Record& record) {
-    const bool pending = record.status == approval::Status::pending;
-    deps_.events.publish(pending ? approval_event("requested", record, requested_payload(record)) : approval_event("resolved", record, resolved_payload(record)));
-    if (pending) return;
+    deps_.events.publish(approval_event(deps_.store, record));
+    if (record.status == approval::Status::pending) return;
     if (auto waiting = waiters_.extract(record.id.str()); !waiting.empty()) {
         for (const auto& event : waiting.mapped()) event->set();
     }
