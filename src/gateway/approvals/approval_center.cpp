@@ -196,10 +196,10 @@ Task<Result<approval::Record>> ApprovalCenter::decide(std::string id, approval::
     co_return co_await deps_.desk.decide(approval::ApprovalId(id), decision, std::move(by), std::move(via));
 }
 
-Task<Result<approval::Record>> ApprovalCenter::decide_in_channel(std::string id, approval::Decision decision, std::string who, std::string display, std::string via) {
-    const auto& approvers = config_.approvers;
-    const auto& owners = config_.policy.owners;
-    const bool may = std::find(approvers.begin(), approvers.end(), who) != approvers.end() || std::find(owners.begin(), owners.end(), who) != owners.end();
+Task<Result<approval::Record>> ApprovalCenter::decide_in_channel(std::string id, approval::Decision decision, std::string who, std::string display, std::string via,
+                                                                 std::string home_principal) {
+    const auto named = [](const std::vector<std::string>& list, const std::string& id) { return !id.empty() && std::find(list.begin(), list.end(), id) != list.end(); };
+    const bool may = named(config_.approvers, who) || named(config_.approvers, home_principal) || named(config_.policy.owners, who);
     if (!may) {
         Error refusal(ErrorCode::forbidden, "You are not among the approvers of this Gateway; nothing was decided.");
         co_return Failure(std::move(refusal).with_reason("APPROVAL_NOT_AN_APPROVER"));
