@@ -51,7 +51,7 @@ private:
 
     Task<Result<>> loop() {
         std::vector<ToolCall> open = unfinished_calls();
-        if (!open.empty()) PINCER_CO_CHECK(co_await calls_.run(std::move(open), request_.messages));
+        if (!open.empty()) PINCER_CO_CHECK(co_await calls_.take_up(std::move(open), request_.messages));
         while (!answered()) {
             if (asked_ >= request_.budget.model_calls) {
                 co_return fail(Error(ErrorCode::refused, fmt::format("stopped after {} calls of the model without an answer", asked_)).with_reason("BUDGET_MODEL_CALLS"));
@@ -93,7 +93,7 @@ private:
     // Asks the model; the built-in responder when that cannot answer, from then on for the whole run.
     Task<Result<ModelReply>> ask() {
         auto reply = co_await ask_model();
-        if (reply || reply.error().code() == ErrorCode::cancelled) co_return reply;
+        if (reply || unrecorded_ || reply.error().code() == ErrorCode::cancelled) co_return reply;
         if (model_ == &deps_.fallback) co_return fail(std::move(reply).error());
         const Error& error = reply.error();
         log::failure(log::Level::warn, "agent.model_failed", error);
@@ -108,7 +108,7 @@ private:
 
     Task<Result<ModelReply>> ask_again() {
         auto reply = co_await ask_model();
-        if (!reply && reply.error().code() != ErrorCode::cancelled) co_return fail(std::move(reply).error());
+        if (!reply && !unrecorded_ && reply.error().code() != ErrorCode::cancelled) co_return fail(std::move(reply).error());
         co_return reply;
     }
 
@@ -124,7 +124,12 @@ private:
                                           join(request.absent_servers, ", "));
         }
         Outbound outbound = apply_egress(std::move(request), *model_, deps_.egress);
-        if (!model_->is_local()) journal_.model_egress(outbound.report);
+        if (!model_->is_local()) {
+            auto recorded = co_await journal_.model_egress(std::move(outbound.report));
+            unrecorded_ = !recorded;   // no failure of the model: nobody else is asked in its place
+            PINCER_CO_CHECK(std::move(recorded));
+            PINCER_CO_CHECK(co_await calls_.still_wanted());
+        }
         json::object detail;
         detail["model"] = model_->id();
         detail["state"] = "started";
@@ -200,6 +205,7 @@ private:
     Model* model_;
     int asked_ = 0;
     bool failed_ = false;
+    bool unrecorded_ = false;  // the journal did not take what was about to leave
     std::string said_;     // the last text of the assistant
     std::string partial_;  // what streams in just now
     std::string notice_;   // why the built-in responder answers; goes in front of the answer

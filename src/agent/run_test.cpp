@@ -368,5 +368,130 @@ TEST_F(RunTest, a_hosted_model_gets_placeholders_and_people_and_tools_get_the_na
     EXPECT_EQ(journal.egress[1].request_digest.size(), 64u);
 }
 
+TEST_F(RunTest, nothing_leaves_for_a_hosted_model_before_it_is_on_record) {
+    ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("hello"));
+    io::Event disk(runtime);
+    journal.disk = &disk;
+    std::optional<Result<RunOutcome>> outcome;
+    struct Driver {
+        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out, ScriptedModel& hosted) {
+            io::TaskGroup group(deps.runtime);
+            group.spawn(run_into(std::move(request), deps, journal, out));
+            for (int turn = 0; turn < 50; ++turn) co_await io::yield();
+            EXPECT_TRUE(hosted.asked.empty()) << "the record is not written yet";
+            journal.disk->set();
+            while (!out) co_await io::yield();
+            co_await group.stop();
+        }
+    };
+    RunDeps own{hosted, *builtin, tools, egress, clock, runtime};
+    runtime.run_until_done(Driver::drive(request("hi"), own, journal, outcome, hosted));
+    ASSERT_TRUE(outcome && *outcome);
+    EXPECT_EQ((*outcome)->text, "hello");
+    ASSERT_EQ(journal.egress.size(), 1u);
+    EXPECT_EQ(hosted.asked.size(), 1u);
+}
+
+TEST_F(RunTest, a_run_aborted_while_its_egress_is_being_recorded_sends_nothing) {
+    ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("hello"));
+    io::Event never(runtime);
+    journal.disk = &never;
+    std::optional<Result<RunOutcome>> outcome;
+    struct Driver {
+        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out) {
+            io::TaskGroup group(deps.runtime);
+            group.spawn(run_into(std::move(request), deps, journal, out));
+            for (int turn = 0; turn < 50; ++turn) co_await io::yield();
+            co_await group.stop();
+        }
+    };
+    runtime.run_until_done(Driver::drive(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal, outcome));
+    ASSERT_TRUE(outcome && *outcome);
+    EXPECT_EQ((*outcome)->end, RunEnd::aborted);
+    EXPECT_TRUE(hosted.asked.empty());
+}
+
+TEST_F(RunTest, what_cannot_be_recorded_does_not_leave_and_nobody_answers_in_the_models_place) {
+    ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("hello"));
+    journal.fail_from_write = 1;
+    const auto outcome = runtime.run_until_done(run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
+    ASSERT_FALSE(outcome) << "an error of the journal: the run can be taken up again";
+    EXPECT_EQ(outcome.error().code(), ErrorCode::io);
+    EXPECT_TRUE(hosted.asked.empty());
+    EXPECT_TRUE(journal.messages.empty());
+    journal.fail_from_write = 0;
+    const auto again = runtime.run_until_done(run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->text, "hello");
+}
+
+class TakenUp : public RunTest {
+protected:
+    // A former life that ended while a person had not yet decided.
+    void leave_a_change_waiting() {
+        add_clanker(tools);
+        io::Event never(runtime);
+        journal.decision = &never;
+        std::optional<Result<RunOutcome>> outcome;
+        struct Driver {
+            static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out) {
+                io::TaskGroup group(deps.runtime);
+                group.spawn(run_into(std::move(request), deps, journal, out));
+                while (journal.gated.empty()) co_await io::yield();
+                co_await group.stop();
+            }
+        };
+        runtime.run_until_done(Driver::drive(request("roll back checkout"), RunDeps{*builtin, *builtin, tools, egress, clock, runtime}, journal, outcome));
+        journal.decision = nullptr;
+        for (const char* name : {"ask", "plan", "outcome", "apply"}) tools.away.insert(fmt::format("clanker__clanker_{}", name));
+    }
+};
+
+TEST_F(TakenUp, a_change_that_waits_for_a_person_waits_on_while_its_server_is_away) {
+    leave_a_change_waiting();
+    journal.on_gate = [this] { tools.away.clear(); };   // it comes back while somebody decides
+    const auto outcome = run_builtin(resumed("roll back checkout"));
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(journal.gated.size(), 2u) << "asked again, under the same id";
+    EXPECT_EQ(journal.gated[0].id, journal.gated[1].id);
+    EXPECT_EQ(tools.calls_of("clanker__clanker_apply"), 1u);
+    EXPECT_THAT(outcome->text, HasSubstr("recovered"));
+}
+
+TEST_F(TakenUp, an_approved_change_whose_server_stays_away_changed_nothing_and_says_so) {
+    leave_a_change_waiting();
+    journal.answer = Gate{.answer = GateAnswer::unreachable, .grant = {}, .explanation = "MCP server \"clanker\" is not reachable"};
+    const auto outcome = run_builtin(resumed("roll back checkout"));
+    ASSERT_TRUE(outcome);
+    EXPECT_TRUE(journal.begun.empty());
+    EXPECT_EQ(journal.messages[journal.messages.size() - 2].text,
+              "clanker__clanker_apply could not be applied: MCP server \"clanker\" is not reachable; nothing was changed.");
+    EXPECT_THAT(outcome->text, HasSubstr("nothing was changed"));
+}
+
+TEST_F(TakenUp, a_change_that_had_begun_is_read_once_its_server_is_back) {
+    leave_a_change_waiting();
+    journal.begun.insert(journal.gated[0].id);
+    journal.on_gate = [this] { tools.away.clear(); };
+    const auto outcome = run_builtin(resumed("roll back checkout"));
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(tools.calls_of("clanker__clanker_apply"), 0u);
+    EXPECT_EQ(tools.calls_of("clanker__clanker_outcome"), 1u);
+    EXPECT_THAT(tools.reached_for, ElementsAre("clanker__clanker_outcome"));
+}
+
+TEST_F(TakenUp, a_change_that_had_begun_and_cannot_be_read_is_not_called_undone) {
+    leave_a_change_waiting();
+    journal.begun.insert(journal.gated[0].id);
+    const auto outcome = run_builtin(resumed("roll back checkout"));
+    ASSERT_TRUE(outcome);
+    EXPECT_TRUE(tools.calls_of("clanker__clanker_apply") == 0 && tools.calls_of("clanker__clanker_outcome") == 0);
+    EXPECT_THAT(outcome->text, HasSubstr("outcome is unknown"));
+    EXPECT_THAT(outcome->text, Not(HasSubstr("nothing was changed")));
+}
+
 }  // namespace
 }  // namespace pincer::agent

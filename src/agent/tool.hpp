@@ -49,6 +49,9 @@ public:
     virtual std::vector<ToolSpec> tools() = 0;
     // Servers that the operator has configured and whose tools are missing because they cannot be reached just now.
     virtual std::vector<std::string> absent_servers() { return {}; }
+    // Waits until a call of this tool can be sent, its server started again and again if need be. Nothing has been sent
+    // when it fails: unavailable naming the server (the deadline passed), not_found (the server is there, the tool is not).
+    virtual Task<Result<>> reach(std::string tool, Deadline deadline) = 0;
     // An Error is ours (timed_out naming server, tool and which timeout; unavailable; forbidden); what the tool itself
     // says went wrong is a ToolResult with is_error. The two never look alike to a person.
     virtual Task<Result<ToolResult>> call(ToolCall call, CallContext context) = 0;

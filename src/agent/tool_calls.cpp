@@ -8,6 +8,8 @@
 namespace pincer::agent {
 namespace {
 
+constexpr Millis kReaderWithin{120'000};   // so long is waited for the server whose tool tells how a call ended
+
 ToolResult not_done(std::string text) { return ToolResult{.is_error = true, .text = std::move(text), .structured = {}}; }
 
 ToolResult not_done(std::string text, std::string_view key, std::string_view value) {
@@ -119,8 +121,7 @@ Task<Result<>> ToolCalls::run(std::vector<ToolCall> calls, std::vector<Message>&
     for (std::size_t i = 0; i < calls.size();) {
         std::vector<ToolCall> reads;
         for (; i < calls.size(); ++i) {
-            const ToolSpec* tool = spec_of(calls[i].name);
-            if (tool && !tool->read_only && !objection(calls[i])) break;
+            if (is_change(calls[i])) break;
             reads.push_back(calls[i]);
         }
         if (!reads.empty()) {
@@ -132,6 +133,19 @@ Task<Result<>> ToolCalls::run(std::vector<ToolCall> calls, std::vector<Message>&
         PINCER_CO_CHECK(co_await record(std::move(call), std::move(result), messages));
     }
     co_return Result<>();
+}
+
+Task<Result<>> ToolCalls::take_up(std::vector<ToolCall> calls, std::vector<Message>& messages) {
+    for (const ToolCall& call : calls) {
+        if (journal_.was_gated(call.id)) gated_.insert(call.id);
+    }
+    co_return co_await run(std::move(calls), messages);
+}
+
+bool ToolCalls::is_change(const ToolCall& call) const {
+    if (gated_.contains(call.id)) return true;
+    const ToolSpec* tool = spec_of(call.name);
+    return tool && !tool->read_only && !objection(call);
 }
 
 Task<Result<>> ToolCalls::still_wanted() {
@@ -187,7 +201,10 @@ Task<> ToolCalls::run_read(ToolCall call, std::optional<Result<ToolResult>>& out
 }
 
 Task<Result<ToolResult>> ToolCalls::run_change(ToolCall call) {
-    const ToolSpec tool = *spec_of(call.name);  // run() has seen that there is one
+    ToolSpec tool;   // what is known of a tool that is away: it waited for a person, so it may change something
+    tool.name = call.name;
+    tool.destructive = true;
+    if (const ToolSpec* listed = spec_of(call.name)) tool = *listed;
     ++made_;
     announce(call, "waiting");
     watch_.pause();
@@ -198,8 +215,11 @@ Task<Result<ToolResult>> ToolCalls::run_change(ToolCall call) {
     switch (gate.answer) {
         case GateAnswer::denied: co_return not_done(fmt::format("Denied.{} {} was not called and nothing was touched.", by, call.name), "gate", "denied");
         case GateAnswer::expired: co_return not_done(fmt::format("The approval expired.{} {} was not called and nothing was touched.", by, call.name), "gate", "expired");
+        case GateAnswer::unreachable: co_return not_done(fmt::format("{} could not be applied:{}; nothing was changed.", call.name, by), "gate", "unreachable");
         case GateAnswer::go: break;
     }
+    specs_ = deps_.tools.tools();   // servers came and went while a person decided
+    if (const ToolSpec* listed = spec_of(call.name)) tool = *listed;
     PINCER_CO_CHECK(co_await still_wanted());
     // Write-ahead: a mark that cannot be made durable stops the run, and the call is not made.
     PINCER_CO_TRY(const CallState state, co_await journal_.begin_call(call, tool));
@@ -232,13 +252,19 @@ Task<Result<ToolResult>> ToolCalls::settle(ToolCall call, ToolSpec tool, std::st
     question.name = reader->name;
     question.id = call.id + "-settle";
     announce(question, "started");
-    CallContext context = this->context();
-    auto answer = co_await deps_.tools.call(question, std::move(context));
+    const Deadline deadline = context().deadline.at_most(kReaderWithin);   // the server may be on its way up again
+    auto answer = co_await reach_and_call(question, deadline);
     if (!answer && answer.error().code() == ErrorCode::cancelled) co_return Failure(std::move(answer).error());
     if (!answer) co_return unknown(fmt::format("{} could not tell ({})", question.name, answer.error().message()));
     if (answer->is_error) co_return unknown(fmt::format("{} says: {}", question.name, answer->text));
     answer->text = fmt::format("{} {} tells how it ended:\n\n{}", lost, question.name, answer->text);
     co_return answer;
+}
+
+Task<Result<ToolResult>> ToolCalls::reach_and_call(ToolCall call, Deadline deadline) {
+    PINCER_CO_CHECK(co_await deps_.tools.reach(call.name, deadline));
+    CallContext context = this->context();
+    co_return co_await deps_.tools.call(std::move(call), std::move(context));
 }
 
 Task<Result<>> ToolCalls::record(ToolCall call, ToolResult result, std::vector<Message>& messages) {

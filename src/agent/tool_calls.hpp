@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <set>
 
 #include "agent/run.hpp"
 
@@ -36,6 +37,9 @@ public:
     // by side. Appends the result messages to `messages` as they are journalled.
     // Errors: cancelled; or what the journal or the gate failed with, before anything was done.
     Task<Result<>> run(std::vector<ToolCall> calls, std::vector<Message>& messages);
+    // The same for calls that a former life of the run left open: one that waited for a person is a change still, whether
+    // its tool is at hand now or not.
+    Task<Result<>> take_up(std::vector<ToolCall> calls, std::vector<Message>& messages);
     // `cancelled` once the task was: for the places where a step that took no notice would let the run go on.
     Task<Result<>> still_wanted();
 
@@ -45,10 +49,12 @@ private:
     Task<Result<ToolResult>> run_change(ToolCall call);
     Task<Result<ToolResult>> make_change(ToolCall call, ToolSpec tool, CallContext context);
     Task<Result<ToolResult>> settle(ToolCall call, ToolSpec tool, std::string why);
+    Task<Result<ToolResult>> reach_and_call(ToolCall call, Deadline deadline);
     Task<Result<>> record(ToolCall call, ToolResult result, std::vector<Message>& messages);
     // Why the call is not to be made at all, as a result that the model can read.
     std::optional<ToolResult> objection(const ToolCall& call) const;
     const ToolSpec* spec_of(std::string_view name) const;
+    bool is_change(const ToolCall& call) const;
     CallContext context() const;
     void announce(const ToolCall& call, std::string_view state);
 
@@ -58,6 +64,7 @@ private:
     Budget budget_;
     WorkWatch& watch_;
     std::vector<ToolSpec> specs_;
+    std::set<std::string> gated_;   // ids of calls that a former life put before a person
     int made_ = 0;
 };
 

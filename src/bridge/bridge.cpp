@@ -240,8 +240,8 @@ Task<> Bridge::catch_up() {
     replaying_ = true;
     const Result<> replayed = co_await replay();
     replaying_ = false;
-    if (!replayed)
-        say(fmt::format("events of the time without connection may be missing: {}", replayed.error().message()));
+    if (!replayed) lose(replayed.error().message());
+    if (std::exchange(held_back_too_much_, false)) lose("more came at once than could be held");
     for (Incoming& incoming : std::exchange(held_, {})) accept(std::move(incoming));
 }
 
@@ -259,8 +259,14 @@ Task<Result<>> Bridge::replay() {
         const std::int64_t newest = json::int_at(*page, "newestId").value_or(0);
         // A Gateway whose log begins anew counts from one again.
         if (first_time || newest < *last_event_id_) {
+            if (!first_time) lose("the Gateway's log has begun anew");
             last_event_id_ = newest;
             co_return Result<>();
+        }
+        const std::int64_t oldest = json::int_at(*page, "oldestId").value_or(0);
+        if (oldest > *last_event_id_ + 1) {
+            lose("the Gateway no longer keeps them");
+            last_event_id_ = oldest - 1;
         }
         for (const json::value& item : *events) {
             const json::object* entry = item.if_object();
@@ -285,7 +291,10 @@ Task<> Bridge::refresh_approvals(std::string kind) {
 void Bridge::on_event(const wire::EventFrame& event) {
     Incoming incoming{event.event, event.payload, event_id_of(event.payload)};
     if (!replaying_) return accept(std::move(incoming));
-    if (held_.size() < kMaxHeld) held_.push_back(std::move(incoming));
+    if (held_.size() < kMaxHeld)
+        held_.push_back(std::move(incoming));
+    else
+        held_back_too_much_ = true;
 }
 
 void Bridge::accept(Incoming incoming) {
@@ -340,6 +349,15 @@ void Bridge::push(json::object event, std::string_view session_key, std::optiona
 void Bridge::mark_seen(std::optional<std::int64_t> id) {
     if (!log_ || !id) return;
     if (auto kept = log_->mark_seen(*id, queue_); !kept) log_.reset();
+}
+
+void Bridge::lose(std::string_view why) {
+    say(fmt::format("events of the time without connection are missing: {}", why));
+    const std::int64_t cursor = queue_.lose();
+    if (log_) {
+        if (auto kept = log_->mark_lost(cursor, queue_); !kept) log_.reset();
+    }
+    news_.set();
 }
 
 // --- the program

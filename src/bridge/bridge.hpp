@@ -75,6 +75,7 @@ private:
                          std::optional<std::int64_t> id);
     void push(json::object event, std::string_view session_key, std::optional<std::int64_t> id);
     void mark_seen(std::optional<std::int64_t> id);
+    void lose(std::string_view why);
     void open_log();
     void say(std::string line) const;
 
@@ -89,6 +90,7 @@ private:
     io::Event news_;                             // set at each push; events_wait resets it before it waits
     std::optional<std::int64_t> last_event_id_;  // the newest of the Gateway's log that we have taken in
     bool replaying_ = false;
+    bool held_back_too_much_ = false;
     std::vector<Incoming> held_;  // what came while a replay ran
     bool outage_told_ = false;
     wire::Client client_;

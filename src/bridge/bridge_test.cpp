@@ -297,6 +297,91 @@ TEST_F(BridgeTest, what_happened_during_an_outage_is_replayed_once) {
     EXPECT_EQ(run(options(), body), 0);
 }
 
+TEST_F(BridgeTest, approvals_of_an_outage_are_replayed_too) {
+    const std::int64_t now = to_millis(clock.wall());
+    json::array log;
+    gateway.on("events.replay", [&](const json::value& params) -> ScriptedGateway::Answer {
+        json::array page;
+        for (const json::value& entry : log) {
+            if (entry.at("id").to_number<std::int64_t>() > params.at("afterEventId").to_number<std::int64_t>())
+                page.push_back(entry);
+        }
+        return json::value(
+            json::object{{"events", page}, {"oldestId", log.empty() ? 0 : 1}, {"newestId", std::int64_t(log.size())}});
+    });
+    const auto body = [&]() -> Task<> {
+        co_await initialize();
+        json::object none;
+        (void)co_await call("events_poll", std::move(none));
+        gateway.drop();
+        json::object asked{{"id", "plugin:1"},
+                           {"request", json::object{{"title", "Roll back"}}},
+                           {"createdAtMs", now},
+                           {"expiresAtMs", now + 60'000}};
+        asked["__openclaw"] = json::object{{"eventId", 1}};
+        json::object decided{{"id", "plugin:1"}, {"decision", "deny"}, {"__openclaw", json::object{{"eventId", 2}}}};
+        log.push_back(json::object{{"id", 1}, {"event", "plugin.approval.requested"}, {"payload", asked}});
+        log.push_back(json::object{{"id", 2}, {"event", "plugin.approval.resolved"}, {"payload", decided}});
+        json::object first{{"after_cursor", 0}};
+        EXPECT_THAT(structured(co_await call("events_wait", std::move(first))), HasSubstr("plugin_approval_requested"));
+        json::object second{{"after_cursor", 1}};
+        EXPECT_THAT(structured(co_await call("events_wait", std::move(second))), HasSubstr("plugin_approval_resolved"));
+        gateway.emit("plugin.approval.resolved", decided);  // said once more: seen already
+        json::object all;
+        EXPECT_EQ(first_text(co_await call("events_poll", std::move(all))), "events: 2");
+        json::object open;
+        EXPECT_EQ(first_text(co_await call("permissions_list_open", std::move(open))), "approvals: 0");
+    };
+    EXPECT_EQ(run(options(), body), 0);
+}
+
+TEST_F(BridgeTest, what_the_gateway_keeps_no_longer_is_a_gap) {
+    const auto dir = std::filesystem::path(::testing::TempDir()) / ("bridge-" + random.uuid());
+    auto opts = options();
+    opts.state_dir = dir;
+    std::int64_t oldest = 1, newest = 1;
+    gateway.on("events.replay", [&](const json::value& params) -> ScriptedGateway::Answer {
+        const auto after = params.at("afterEventId").to_number<std::int64_t>();
+        json::array page;
+        for (std::int64_t id = std::max(after + 1, oldest); id <= newest; ++id) {
+            page.push_back(json::object{
+                {"id", id}, {"event", "session.message"}, {"payload", message("x", fmt::format("m{}", id), id)}});
+        }
+        return json::value(json::object{{"events", page}, {"oldestId", oldest}, {"newestId", newest}});
+    });
+    const auto first_life = [&]() -> Task<> {
+        co_await initialize();
+        json::object none;
+        (void)co_await call("events_poll", std::move(none));
+        gateway.emit("session.message", message("two", "m2", 2));
+        json::object wait{{"after_cursor", 0}};
+        EXPECT_EQ(first_text(co_await call("events_wait", std::move(wait))), "event 1");
+    };
+    EXPECT_EQ(run(opts, first_life), 0);
+    oldest = 701;
+    newest = 702;
+    const auto second_life = [&]() -> Task<> {
+        co_await initialize();
+        json::object wait{{"after_cursor", 1}};
+        EXPECT_EQ(structured(co_await call("events_wait", std::move(wait))),
+                  R"({"event":null,"gap":{"requested_after_cursor":1,"oldest_available_cursor":3}})");
+        json::object rest{{"after_cursor", 2}};
+        const json::object page = co_await call("events_poll", std::move(rest));
+        EXPECT_EQ(first_text(page), "events: 2");
+        EXPECT_THAT(structured(page), HasSubstr(R"("messageId":"m701")"));
+        EXPECT_THAT(structured(page), ::testing::Not(HasSubstr("gap")));
+    };
+    EXPECT_EQ(run(opts, second_life), 0);
+    EXPECT_THAT(said, ::testing::Contains(HasSubstr("the Gateway no longer keeps them")));
+    const auto third_life = [&]() -> Task<> {
+        co_await initialize();
+        json::object wait{{"after_cursor", 1}};
+        EXPECT_EQ(first_text(co_await call("events_wait", std::move(wait))), "event gap before 3");
+    };
+    EXPECT_EQ(run(opts, third_life), 0);
+    std::filesystem::remove_all(dir);
+}
+
 TEST_F(BridgeTest, a_cursor_outlives_the_process_with_a_state_folder) {
     const auto dir = std::filesystem::path(::testing::TempDir()) / ("bridge-" + random.uuid());
     auto opts = options();

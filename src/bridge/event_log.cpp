@@ -20,6 +20,8 @@ std::string line_of(const QueuedEvent& event, std::optional<std::int64_t> event_
                        event.text);
 }
 
+std::string lost_mark_of(std::int64_t cursor) { return fmt::format("{{\"lostCursor\":{}}}\n", cursor); }
+
 std::string mark_of(std::int64_t event_id) { return fmt::format("{{\"eventId\":{}}}\n", event_id); }
 
 }  // namespace
@@ -57,6 +59,7 @@ std::optional<std::int64_t> EventLog::restore(EventQueue& queue) const {
         if (!entry) continue;
         ++lines_;
         if (const auto id = json::int_at(*entry, "eventId")) newest = std::max(newest.value_or(0), *id);
+        if (const auto cursor = json::int_at(*entry, "lostCursor"); cursor && *cursor > 0) queue.restore_lost(*cursor);
         const json::object* event = json::object_at(*entry, "event");
         const auto cursor = event ? json::int_at(*event, "cursor") : std::nullopt;
         if (cursor && *cursor > 0) queue.restore({*cursor, json::string_or(*entry, "sessionKey"), json::write(*event)});
@@ -74,6 +77,10 @@ Result<> EventLog::mark_seen(std::int64_t event_id, const EventQueue& queue) {
     return write_line(mark_of(event_id), queue);
 }
 
+Result<> EventLog::mark_lost(std::int64_t cursor, const EventQueue& queue) {
+    return write_line(lost_mark_of(cursor), queue);
+}
+
 Result<> EventLog::write_line(const std::string& line, const EventQueue& queue) {
     if (++lines_ > kMaxLines) return rewrite(queue);
     if (::write(fd_, line.data(), line.size()) == ssize_t(line.size())) return {};
@@ -84,6 +91,8 @@ Result<> EventLog::rewrite(const EventQueue& queue) {
     std::string all;
     for (const QueuedEvent& event : queue.events()) all += line_of(event, std::nullopt);
     if (newest_id_) all += mark_of(*newest_id_);
+    if (const std::int64_t newest = queue.newest_cursor(); newest > 0)
+        all += lost_mark_of(newest);  // where counting goes on
     PINCER_CHECK(io::write_file_atomically(file_, all));
     lines_ = queue.size() + 1;
     return open_file();

@@ -27,6 +27,9 @@ public:
     // An event of the Gateway that was seen and not queued.
     Result<> mark_seen(std::int64_t event_id, const EventQueue& queue);
 
+    // A cursor of the queue that stands for events that were missed.
+    Result<> mark_lost(std::int64_t cursor, const EventQueue& queue);
+
 private:
     EventLog(std::filesystem::path file, int lock_fd) : file_(std::move(file)), lock_fd_(lock_fd) {}
     Result<> write_line(const std::string& line, const EventQueue& queue);

@@ -39,14 +39,22 @@ void EventQueue::trim() {
 
 EventQueue::Page EventQueue::poll(std::int64_t after, std::string_view session_key, std::size_t limit) const {
     Page page;
-    const std::int64_t oldest = events_.empty() ? next_cursor_ : events_.front().cursor;
-    if (after < oldest - 1) page.gap = Gap{after, oldest};
+    std::int64_t seen = after;  // the last cursor that the walk has come to
+    const auto missing_until = [&](std::int64_t cursor) {
+        if (cursor > seen + 1) page.gap = Gap{after, cursor};
+    };
     for (const QueuedEvent& event : events_) {
         if (page.events.size() >= limit) break;
-        if (event.cursor <= after || (!session_key.empty() && event.session_key != session_key)) continue;
-        page.events.push_back(&event);
+        if (event.cursor <= after) continue;
+        if (!page.events.empty() && event.cursor > seen + 1) break;
+        missing_until(event.cursor);
+        seen = event.cursor;
+        if (session_key.empty() || event.session_key == session_key) page.events.push_back(&event);
     }
-    page.next_cursor = !page.events.empty() ? page.events.back()->cursor : page.gap ? oldest - 1 : after;
+    if (page.events.empty()) missing_until(next_cursor_);
+    page.next_cursor = !page.events.empty() ? page.events.back()->cursor
+                       : page.gap           ? page.gap->oldest_available_cursor - 1
+                                            : after;
     return page;
 }
 

@@ -1,6 +1,7 @@
 // What happened, in order, for clients that poll: the newest events, each with a cursor. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -33,16 +34,21 @@ public:
 
     // Puts "cursor" in front of `event` and drops the oldest beyond the limits. `event` has no "cursor" of its own.
     const QueuedEvent& push(json::object event, std::string_view session_key);
+    // Events were missed here, nobody knows how many: one cursor is left out, and whoever comes past it is told of a
+    // gap. Gives that cursor.
+    std::int64_t lose() { return next_cursor_++; }
     // From a log of an earlier life, oldest first, before anything is pushed. Cursors must rise; others are passed
     // over.
     void restore(QueuedEvent event);
+    void restore_lost(std::int64_t cursor) { next_cursor_ = std::max(next_cursor_, cursor + 1); }
 
     struct Page {
         std::vector<const QueuedEvent*> events;  // valid until the next push
         std::int64_t next_cursor = 0;
         std::optional<Gap> gap;
     };
-    // Up to `limit` events with a cursor over `after`, of one conversation if a key is given. Nothing is consumed.
+    // Up to `limit` events with a cursor over `after`, of one conversation if a key is given. Nothing is consumed. Ends
+    // before a gap when there is something to give, so that the next call tells of it.
     Page poll(std::int64_t after, std::string_view session_key, std::size_t limit) const;
 
     std::int64_t newest_cursor() const { return next_cursor_ - 1; }

@@ -49,5 +49,40 @@ TEST(EventQueue, goes_on_counting_after_what_was_restored) {
     EXPECT_EQ(queue.push(event("a"), "k").cursor, 42);
 }
 
+TEST(EventQueue, tells_of_what_was_missed_between_two_events) {
+    EventQueue queue;
+    queue.push(event("a"), "k");
+    EXPECT_EQ(queue.lose(), 2);
+    // Nothing has come since: the gap is told all the same, once.
+    auto page = queue.poll(1, "", 20);
+    ASSERT_TRUE(page.gap);
+    EXPECT_EQ(json::write(page.gap->to_json()), R"({"requested_after_cursor":1,"oldest_available_cursor":3})");
+    EXPECT_EQ(page.next_cursor, 2);
+    EXPECT_FALSE(queue.poll(2, "", 20).gap);
+    EXPECT_EQ(queue.push(event("b"), "k").cursor, 3);
+    // From before it: first what there is, then the gap with what comes after.
+    page = queue.poll(0, "", 20);
+    ASSERT_EQ(page.events.size(), 1u);
+    EXPECT_FALSE(page.gap);
+    EXPECT_EQ(page.next_cursor, 1);
+    page = queue.poll(1, "", 20);
+    ASSERT_TRUE(page.gap);
+    EXPECT_EQ(page.gap->oldest_available_cursor, 3);
+    ASSERT_EQ(page.events.size(), 1u);
+    EXPECT_EQ(page.next_cursor, 3);
+    // Who waits for one conversation only must hear of it too: it may have been theirs.
+    EXPECT_TRUE(queue.poll(0, "nobody", 20).gap);
+    EXPECT_EQ(queue.poll(0, "nobody", 20).next_cursor, 2);
+    EXPECT_FALSE(queue.poll(2, "nobody", 20).gap);
+}
+
+TEST(EventQueue, remembers_what_was_missed_when_it_is_restored) {
+    EventQueue queue;
+    queue.restore({1, "k", R"({"cursor":1})"});
+    queue.restore_lost(2);
+    EXPECT_TRUE(queue.poll(1, "", 20).gap);
+    EXPECT_EQ(queue.push(event("a"), "k").cursor, 3);
+}
+
 }  // namespace
 }  // namespace pincer::bridge

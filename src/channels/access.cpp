@@ -10,6 +10,12 @@ bool holds(const std::vector<std::string>& list, std::string_view id) {
     return std::ranges::find(list, id) != list.end();
 }
 
+// By either of their ids; "*" names nobody.
+bool names_sender(const std::vector<std::string>& list, const AccessQuestion& question) {
+    const auto by = [&](const std::string& id) { return !id.empty() && id != "*" && holds(list, id); };
+    return by(question.sender_id) || by(question.sender_home_id);
+}
+
 template <class Policy>
 using Word = std::pair<std::string_view, Policy>;
 constexpr std::array<Word<DmPolicy>, 4> kDmWords{{{"pairing", DmPolicy::pairing},
@@ -80,11 +86,11 @@ Result<> read_groups(const json::object& from, std::string_view key, AccessPolic
 }
 
 Verdict decide_direct(const AccessPolicy& policy, const std::vector<std::string>& paired_ids,
-                      const std::string& sender) {
+                      const AccessQuestion& question) {
     if (policy.dm == DmPolicy::disabled) return Verdict::ignore;
-    if (sender != "*" && holds(policy.allow_from, sender)) return Verdict::allow;
+    if (names_sender(policy.allow_from, question)) return Verdict::allow;
     switch (policy.dm) {
-        case DmPolicy::pairing: return holds(paired_ids, sender) ? Verdict::allow : Verdict::pair;
+        case DmPolicy::pairing: return holds(paired_ids, question.sender_id) ? Verdict::allow : Verdict::pair;
         case DmPolicy::open: return holds(policy.allow_from, "*") ? Verdict::allow : Verdict::deny;
         case DmPolicy::allowlist:
         case DmPolicy::disabled: break;
@@ -92,19 +98,18 @@ Verdict decide_direct(const AccessPolicy& policy, const std::vector<std::string>
     return Verdict::deny;
 }
 
-bool admits(const std::vector<std::string>& list, bool open, const std::string& id) {
-    if (open && (list.empty() || holds(list, "*"))) return true;
-    return id != "*" && holds(list, id);
-}
+bool admits_all(const std::vector<std::string>& list, bool open) { return open && (list.empty() || holds(list, "*")); }
 
 Verdict decide_group(const AccessPolicy& policy, const AccessQuestion& question) {
     if (policy.group == GroupPolicy::disabled) return Verdict::ignore;
     const bool must_mention = policy.require_mention && !holds(policy.mention_optional, question.conversation_id);
     if (must_mention && !question.mentions_us && !question.in_our_thread) return Verdict::ignore;
     const bool open = policy.group == GroupPolicy::open;
-    const bool admitted = admits(policy.groups, open, question.conversation_id) &&
-                          admits(policy.group_allow_from, open, question.sender_id);
-    return admitted ? Verdict::allow : Verdict::deny;
+    const std::string& group = question.conversation_id;
+    const bool group_admitted = admits_all(policy.groups, open) || (group != "*" && holds(policy.groups, group));
+    const bool sender_admitted =
+        admits_all(policy.group_allow_from, open) || names_sender(policy.group_allow_from, question);
+    return group_admitted && sender_admitted ? Verdict::allow : Verdict::deny;
 }
 
 }  // namespace
@@ -134,7 +139,7 @@ Result<AccessPolicy> AccessPolicy::from_config(const json::object& account) {
 
 Verdict decide(const AccessPolicy& policy, const std::vector<std::string>& paired_ids, const AccessQuestion& question) {
     if (question.is_bot || question.sender_id.empty()) return Verdict::ignore;
-    if (question.type == ConversationType::direct) return decide_direct(policy, paired_ids, question.sender_id);
+    if (question.type == ConversationType::direct) return decide_direct(policy, paired_ids, question);
     return decide_group(policy, question);
 }
 

@@ -33,7 +33,8 @@ enum class Verdict { allow, pair, ignore, deny };  // pair: answer with a pairin
 struct AccessQuestion {
     ConversationType type;
     std::string sender_id;
-    std::string conversation_id;  // Route::to
+    std::string sender_home_id = {};  // counts as well, where the configuration knows one workspace only; else ""
+    std::string conversation_id;      // Route::to
     bool is_bot = false;
     bool mentions_us = false;
     bool in_our_thread = false;

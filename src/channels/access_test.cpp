@@ -161,5 +161,23 @@ TEST(Access, a_wrong_value_is_named) {
     }
 }
 
+TEST(Access, an_id_within_the_own_workspace_counts_like_the_full_one) {
+    const AccessPolicy policy{.dm = DmPolicy::pairing,
+                              .allow_from = {"U9"},
+                              .group = GroupPolicy::allowlist,
+                              .groups = {"G1"},
+                              .group_allow_from = {"U9", "*"}};
+    for (const auto type : {kDirect, kGroup}) {
+        AccessQuestion question = ask(type, "T1.U9");
+        question.sender_home_id = "U9";
+        EXPECT_EQ(decide(policy, {}, question), allow);
+        question.sender_id = "T2.U9";  // somebody of another workspace who has the same user id
+        question.sender_home_id = "";
+        EXPECT_EQ(decide(policy, {}, question), type == kDirect ? pair : deny);
+        question.sender_home_id = "*";
+        EXPECT_EQ(decide(policy, {}, question), type == kDirect ? pair : deny);
+    }
+}
+
 }  // namespace
 }  // namespace pincer::channels

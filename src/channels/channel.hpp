@@ -39,6 +39,8 @@ struct Sender {
     std::string id;       // stable id on the platform (never a name): Slack "T024.U0G9", Telegram "99"
     std::string display;  // for people
     std::string username;
+    // The id within the account's own workspace, where `id` names one: Slack "U0G9"; "" for a guest of another.
+    std::string home_id = {};
     bool is_bot = false;
 };
 

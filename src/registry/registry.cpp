@@ -121,6 +121,29 @@ Task<Result<mcp::ToolResult>> Registry::call(std::string name, json::object argu
     co_return co_await server->call(name.substr(cut + 2), std::move(arguments), std::move(options));
 }
 
+namespace {
+constexpr Millis kShortestPause{50};   // between two tries, whatever the server's own pause
+}
+
+Task<Result<>> Registry::reach(std::string name, Deadline deadline) {
+    const std::string server_name = name.substr(0, name.find("__"));
+    for (;;) {
+        const ServerRef server = impl_->find(server_name);
+        if (!server) co_return PINCER_FAIL(not_found, "no MCP server provides a tool {}", name);
+        const Result<> up = co_await server->load_tools(deadline);
+        if (up && tool(name)) co_return Result<>();
+        if (up) co_return PINCER_FAIL(not_found, "MCP server \"{}\" offers no tool \"{}\"", server_name, name.substr(std::min(name.size(), server_name.size() + 2)));
+        if (up.error().code() == ErrorCode::cancelled) co_return up;
+        if (impl_->find(server_name) != server) continue;   // a reload put another in its place
+        if (!server->definition().enabled || deadline.passed()) {
+            const std::string& last = server->last_error().empty() ? up.error().message() : server->last_error();
+            co_return PINCER_FAIL(unavailable, "MCP server \"{}\" is not reachable ({})", server_name, last);
+        }
+        const SteadyTime next = std::max(server->retry_at(), Deadline::after(kShortestPause).at());
+        PINCER_CO_CHECK(co_await io::sleep_until(Deadline(std::min(next, deadline.at()))));
+    }
+}
+
 std::vector<ServerStatus> Registry::status() const {
     std::vector<ServerStatus> out;
     for (const ServerRef& server : impl_->servers) out.push_back(server->status());

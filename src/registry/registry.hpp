@@ -113,6 +113,11 @@ public:
     // and when it is tried next), and those of mcp::Client::call_tool. Whether the call is *allowed* was decided before.
     Task<Result<mcp::ToolResult>> call(std::string name, json::object arguments, CallOptions options);
 
+    // Waits until the tool's server is up and lists it; a server that is down is tried again after each of its pauses.
+    // Errors: unavailable naming the server (disabled, or the deadline passed), not_found (no such server or tool; a
+    // filter that does not admit it). Nothing was sent to the tool.
+    Task<Result<>> reach(std::string name, Deadline deadline);
+
     std::vector<ServerStatus> status() const;
     // Connects one server now, whatever its pause, and lists its tools: `openclaw mcp probe`.
     Task<Result<std::vector<ToolInfo>>> probe(std::string server, Deadline deadline);

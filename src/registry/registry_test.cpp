@@ -233,6 +233,41 @@ TEST_F(Registries, follow_changes_of_the_list) {
     with_registry({define(R"({"command":"x"})")}, [&](Registry& r) { return Run::body(r, infra, told); }, std::move(options));
 }
 
+TEST_F(Registries, wait_for_a_server_that_is_away) {
+    struct Run {
+        static Task<> come_back(testing::MemoryConnector& connector, mcp::Server& infra) {
+            while (connector.connects("infra") < 3) co_await io::yield();
+            connector.provide("infra", infra);
+        }
+        static Task<> body(Registry& r, io::Runtime& runtime, testing::MemoryConnector& connector, mcp::Server& infra) {
+            const auto late = co_await r.reach("infra__read", Deadline::after(Millis(1)));
+            EXPECT_EQ(late.error().code(), ErrorCode::unavailable);
+            EXPECT_EQ(late.error().message(), "MCP server \"infra\" is not reachable (the kettle is off)");
+            io::TaskGroup tasks(runtime);
+            tasks.spawn(come_back(connector, infra));
+            const auto there = co_await r.reach("infra__read", Deadline::after(Millis(30'000)));
+            EXPECT_TRUE(there) << there.error().message();
+            EXPECT_TRUE(r.tool("infra__read"));
+            co_await tasks.stop();
+        }
+    };
+    connector.refuse("infra", Error(ErrorCode::unavailable, "the kettle is off"));
+    with_registry({define(R"({"command":"x"})")}, [this](Registry& r) { return Run::body(r, runtime, connector, infra); });
+}
+
+TEST_F(Registries, do_not_wait_for_what_cannot_come) {
+    struct Run {
+        static Task<> body(Registry& r) {
+            EXPECT_EQ((co_await r.reach("infra__nothing", Deadline::never())).error().code(), ErrorCode::not_found);
+            EXPECT_EQ((co_await r.reach("infra__wipe", Deadline::never())).error().code(), ErrorCode::not_found);
+            EXPECT_EQ((co_await r.reach("nobody__read", Deadline::never())).error().code(), ErrorCode::not_found);
+            EXPECT_EQ((co_await r.reach("infra", Deadline::never())).error().code(), ErrorCode::not_found);
+            EXPECT_EQ((co_await r.reach("off__read", Deadline::never())).error().code(), ErrorCode::unavailable);
+        }
+    };
+    with_registry({define(R"({"command":"x","toolFilter":{"exclude":["wipe"]}})"), define(R"({"command":"x","enabled":false})", "off")}, Run::body);
+}
+
 TEST(Environment, drops_what_would_run_other_code) {
     for (const char* name : {"NODE_OPTIONS", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONSTARTUP", "BASH_ENV", "BASH_FUNC_x%%"}) EXPECT_TRUE(is_forbidden_environment(name)) << name;
     for (const char* name : {"API_KEY", "PATH", "NODE_ENV", "OLD_PASSWORD"}) EXPECT_FALSE(is_forbidden_environment(name)) << name;

@@ -137,6 +137,41 @@ def test_changes(estate):
     shop.kubectl("-n", "kube-system", "rollout", "status", "ds/kube-proxy", "--timeout=30s")
 
 
+@pytest.mark.parametrize(("where", "what", "container", "image"), [
+    ("shop", "sts/postgres", "postgres", "postgres:16.9"), ("kube-system", "ds/kube-proxy", "kube-proxy", "registry.k8s.io/kube-proxy:v1.33.0")])
+def test_rollout_history_and_undo_of_other_workloads(estate, where, what, container, image):
+    shop = estate("quiet")
+
+    def kubectl(*arguments):
+        return shop.kubectl("-n", where, *arguments).stdout
+
+    def settle():
+        shop.advance(600)
+        assert re.search("roll out complete|successfully rolled out", kubectl("rollout", "status", what, "--timeout=30s"))
+
+    def revisions():
+        return dict(re.findall(r"^(\d+) +(.+)$", kubectl("rollout", "history", what), re.M))
+
+    def images():
+        pods = json.loads(kubectl("get", "pods", "-o", "json"))["items"]
+        return {entry["image"] for pod in pods for entry in pod["spec"]["containers"] if entry["name"] == container}
+
+    shop.freeze()
+    before = images()
+    assert set(revisions()) == {"1"}
+    kubectl("annotate", what, "kubernetes.io/change-cause=try the next one")
+    kubectl("set", "image", what, f"{container}={image}")
+    settle()
+    assert images() == {image} and revisions()["2"].strip() == "try the next one"
+    assert image in kubectl("rollout", "history", what, "--revision=2") and next(iter(before)) in kubectl("rollout", "history", what, "--revision=1")
+    assert "rolled back" in kubectl("rollout", "undo", what)
+    settle()
+    assert images() == before and set(revisions()) == {"2", "3"}
+    kubectl("rollout", "undo", what, "--to-revision=2")
+    settle()
+    assert images() == {image} and set(revisions()) == {"3", "4"}
+
+
 def test_apply_and_small_edits(estate):
     shop = estate("quiet")
     wish = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}, "data": {"a": "1"}}

@@ -88,6 +88,45 @@ def test_causes_of_other_faults(play: Play, scenario: str, klass: str, name: str
     assert [(cause["class"], cause["object"]["name"]) for cause in told["causes"]] == [(klass, name)]
 
 
+@pytest.mark.parametrize(("where", "what", "container", "image", "before", "after"), [
+    ("shop", "sts/postgres", "postgres", "postgres:16.9", "16.8", "16.9"),
+    ("kube-system", "ds/kube-proxy", "kube-proxy", "registry.k8s.io/kube-proxy:v1.33.0", "v1.32.4", "v1.33.0")])
+def test_rollouts_of_other_workloads_are_in_the_feed(play: Play, where: str, what: str, container: str, image: str, before: str, after: str) -> None:
+    estate, clanker = play("quiet")
+    kind = {"sts": "StatefulSet", "ds": "DaemonSet"}[what.split("/")[0]]
+
+    def rollouts() -> list[dict[str, Any]]:
+        return [change for change in clanker.json("changes", "--since", "1h")["changes"] if change["kind"] == "rollout" and change["object"]["kind"] == kind]
+
+    def settle() -> None:
+        estate.tell("POST", "/clock/rate", {"rate": 30})
+        wait_for(lambda: not estate.kubectl("-n", where, "rollout", "status", what, "--timeout=60s", check=False).returncode, 60)
+        estate.tell("POST", "/clock/rate", {"rate": "real"})
+
+    assert rollouts() == []
+    estate.kubectl("-n", where, "annotate", what, "kubernetes.io/change-cause=by hand")
+    estate.kubectl("-n", where, "set", "image", what, f"{container}={image}")
+    settle()
+    [change] = rollouts()
+    assert change["summary"] == f"revision 2 ({after}) replaces revision 1 ({before})" and change["outcome"] == "succeeded", change
+    assert change["title"] == "by hand" and len(change["evidence"]) == 3
+    estate.kubectl("-n", where, "rollout", "undo", what)
+    settle()
+    assert [change["summary"] for change in rollouts()] == [f"revision 2 ({after}) went live", f"revision 3 ({before}) replaces revision 2 ({after})"]
+
+
+def test_a_bad_rollout_of_a_stateful_set_is_the_trigger(play: Play) -> None:
+    estate, clanker = play("quiet")
+    estate.kubectl("set", "image", "sts/postgres", "postgres=postgres:typo-17")
+    estate.tell("POST", "/clock/rate", {"rate": 30})
+    wait_for(lambda: "ImagePullBackOff" in estate.kubectl("get", "pod", "postgres-0").stdout)
+    estate.tell("POST", "/clock/rate", {"rate": "real"})
+    told = clanker.json("health", code=3)
+    [cause] = told["causes"]
+    assert (cause["class"], cause["object"]["kind"], cause["object"]["name"]) == ("image_pull", "StatefulSet", "postgres")
+    assert cause["revision"] == "2" and cause["trigger"]["version"] == "typo-17", cause
+
+
 def test_two_faults_are_told_apart(play: Play) -> None:
     _, clanker = play("two-faults")
     told = clanker.json("health", code=3)

@@ -1,4 +1,5 @@
 // Protocol 4 of the Gateway, as far as this page needs it: connect, call, events, reconnect.
+import type { Identity } from "./identity";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Fields = { [key: string]: any };
@@ -13,6 +14,8 @@ type Pending = { resolve: (payload: any) => void; reject: (error: Error) => void
 
 const CALL_TIMEOUT_MS = 30_000;
 const LONGEST_PAUSE_MS = 15_000;
+const CLIENT = { id: "webchat-ui", displayName: "Web console", version: "1", platform: "web", mode: "webchat" };
+const SCOPES = ["operator.read", "operator.write", "operator.approvals"];
 
 export class Gateway {
   onState: (state: "connecting" | "on" | "off", hello?: Fields) => void = () => {};
@@ -24,7 +27,7 @@ export class Gateway {
   private nextId = 1;
   private pauseMs = 500;
 
-  constructor(private readonly token: () => string) {}
+  constructor(private readonly identity: Identity) {}
 
   connect(): void {
     this.onState("connecting");
@@ -51,7 +54,7 @@ export class Gateway {
 
   private receive(frame: Fields): void {
     if (frame.type === "event") {
-      if (frame.event === "connect.challenge") this.greet();
+      if (frame.event === "connect.challenge") this.greet(frame.payload as Fields & { nonce: string; ts: number });
       else this.onEvent(frame.event, frame.payload ?? {});
       return;
     }
@@ -63,23 +66,26 @@ export class Gateway {
     else waiting.reject(new GatewayError(frame.error.code, frame.error.message, frame.error.details));
   }
 
-  private async greet(): Promise<void> {
+  private async greet(challenge: { nonce: string; ts: number }): Promise<void> {
     try {
+      const credentials = await this.identity.credentials(CLIENT, SCOPES, challenge);
       const hello = await this.call("connect", {
         minProtocol: 4,
         maxProtocol: 4,
-        client: { id: "webchat-ui", displayName: "Web console", version: "1", platform: "web", mode: "webchat" },
+        client: CLIENT,
         role: "operator",
-        scopes: ["operator.read", "operator.write", "operator.approvals"],
+        scopes: SCOPES,
         caps: ["approvals"],
-        auth: { token: this.token() },
+        ...credentials,
       });
+      await this.identity.admitted(hello);
       await this.call("sessions.subscribe");
       this.pauseMs = 500;
       this.onState("on", hello);
     } catch (error) {
       if (error instanceof GatewayError && error.code !== "UNAVAILABLE") {
         this.socket!.onclose = null;
+        this.socket!.close();
         this.onState("off");
         this.onRefused(error);
       }

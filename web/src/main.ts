@@ -1,31 +1,34 @@
 import { Approvals } from "./approvals";
 import { Chat } from "./chat";
 import { Gateway } from "./gateway";
+import { Identity } from "./identity";
 import { Sidebar } from "./sidebar";
 import { byId } from "./view";
 
-const TOKEN_KEY = "gateway-token";
+const identity = new Identity();
 
 // The fragment is never sent to a server; it leaves the address bar and the history at once.
 function takeTokenFromAddress(): void {
   const match = /^#token=(.+)$/.exec(location.hash);
   if (!match) return;
-  sessionStorage.setItem(TOKEN_KEY, decodeURIComponent(match[1]));
   history.replaceState(null, "", location.pathname);
+  identity.useShared(decodeURIComponent(match[1]));
 }
 
 function askForToken(problem: string): void {
   const dialog = byId<HTMLDialogElement>("login");
   byId("login-error").textContent = problem;
   dialog.onclose = () => {
-    sessionStorage.setItem(TOKEN_KEY, byId<HTMLInputElement>("token").value);
+    const box = byId<HTMLInputElement>("token");
+    identity.useShared(box.value);
+    box.value = "";
     gateway.connect();
   };
   dialog.showModal();
 }
 
 takeTokenFromAddress();
-const gateway = new Gateway(() => sessionStorage.getItem(TOKEN_KEY) ?? "");
+const gateway = new Gateway(identity);
 const link = byId("link");
 const showLink = (text: string, kind: string) => {
   link.textContent = text;
@@ -50,9 +53,14 @@ gateway.onState = async (state, hello) => {
   showLink(state === "on" ? "connected" : state === "off" ? "not connected" : "connecting", state);
   if (state !== "on") return;
   byId("version").textContent = `openclaw ${hello!.server.version}`;
+  byId("weakness").textContent = identity.weakness;
   await Promise.all([openSession(chat.sessionKey), approvals.load()]);
 };
-gateway.onRefused = (error) => askForToken(sessionStorage.getItem(TOKEN_KEY) ? error.message : "");
+gateway.onRefused = async (error) => {
+  const problem = identity.known ? error.message : "";
+  await identity.refused(error.details?.code ?? "");
+  askForToken(problem);
+};
 gateway.onEvent = (event, payload) => {
   if (event === "session.message") chat.onMessage(payload);
   if (event === "chat" || event === "agent") chat.onProgress(event, payload);
@@ -62,4 +70,4 @@ gateway.onEvent = (event, payload) => {
 };
 byId("new-chat").addEventListener("click", () => openSession(`agent:main:webchat:direct:${crypto.randomUUID()}`));
 window.setInterval(refreshSoon, 15_000);
-gateway.connect();
+identity.load().then(() => gateway.connect());

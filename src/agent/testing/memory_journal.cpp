@@ -20,6 +20,13 @@ Task<Result<CallState>> MemoryJournal::begin_call(ToolCall call, ToolSpec) {
     co_return begun.insert(call.id).second ? CallState::fresh : CallState::begun;
 }
 
+Task<Result<>> MemoryJournal::model_egress(EgressReport report) {
+    if (disk) PINCER_CO_CHECK(co_await disk->wait());
+    if (write_fails()) co_return PINCER_FAIL(io, "the disk is full");
+    egress.push_back(std::move(report));
+    co_return Result<>();
+}
+
 void MemoryJournal::phase(std::string_view name, json::object detail) {
     phases.push_back(std::string(name) + ":" + json::string_or(detail, "state", json::string_or(detail, "fallback")));
 }

@@ -34,6 +34,23 @@ void ScriptedTools::add(ToolSpec spec, ToolResult result) {
 
 void ScriptedTools::hold(const std::string& tool, io::Event& release) { held_[tool] = &release; }
 
+std::vector<ToolSpec> ScriptedTools::tools() {
+    std::vector<ToolSpec> here = specs_;
+    std::erase_if(here, [this](const ToolSpec& spec) { return away.contains(spec.name); });
+    return here;
+}
+
+Task<Result<>> ScriptedTools::reach(std::string tool, Deadline deadline) {
+    reached_for.push_back(tool);
+    if (away.contains(tool) && back) {
+        PINCER_CO_CHECK(co_await back->wait(deadline));
+        away.clear();
+    }
+    const std::vector<ToolSpec> here = tools();
+    if (std::ranges::find(here, tool, &ToolSpec::name) != here.end()) co_return Result<>();
+    co_return PINCER_FAIL(unavailable, "MCP server \"{}\" is not reachable", tool.substr(0, tool.find("__")));
+}
+
 Task<Result<ToolResult>> ScriptedTools::call(ToolCall call, CallContext context) {
     calls.push_back(call);
     contexts.push_back(context);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "agent/tool.hpp"
 #include "io/runtime.hpp"
@@ -22,10 +23,16 @@ public:
     // Calls of this tool wait until `release`d, so that a test sees several of them under way.
     void hold(const std::string& tool, io::Event& release);
 
-    std::vector<ToolSpec> tools() override { return specs_; }
+    std::vector<ToolSpec> tools() override;
+    // A tool that is away: while `back` is not set, reach() waits for it; with none, it fails at once.
+    Task<Result<>> reach(std::string tool, Deadline deadline) override;
     Task<Result<ToolResult>> call(ToolCall call, CallContext context) override;
 
     std::size_t calls_of(std::string_view tool) const;
+
+    std::set<std::string> away;          // names of tools whose server is not there
+    io::Event* back = nullptr;           // when it is set, all of them are there again
+    std::vector<std::string> reached_for;
 
     std::vector<ToolCall> calls;         // in the order in which they began
     std::vector<CallContext> contexts;   // of the same

@@ -113,6 +113,11 @@ std::string first_of(const json::object& object, std::initializer_list<std::stri
     return "";
 }
 
+// `<team>.<user>`, and the user alone when the team is the one that the app is installed in.
+Sender sender_of(const std::string& team, const std::string& user, const Self& self) {
+    return {.id = team + "." + user, .home_id = team == self.team_id ? user : ""};
+}
+
 Inbound message_of(const json::object& event, const std::string& team, const Self& self, const std::string& account) {
     const auto channel = json::string_or(event, "channel");
     const auto user = json::string_or(event, "user");
@@ -132,12 +137,13 @@ Inbound message_of(const json::object& event, const std::string& team, const Sel
     InboundMessage out{.event_id = fmt::format("message:{}:{}", channel, ts),
                        .route = {"slack", account, channel, json::string_or(event, "thread_ts")},
                        .type = type,
-                       .sender = {.id = (author_team.empty() ? team : author_team) + "." + user, .display = user},
+                       .sender = sender_of(author_team.empty() ? team : author_team, user, self),
                        .message_id = ts,
                        .text = std::move(addressed.text),
                        .mentions_us = addressed.mentions_us,
                        .attachments = attachments_of(event),
                        .at = time_of(ts)};
+    out.sender.display = user;
     if (out.route.thread_id.empty() && type != ConversationType::direct)
         out.route.thread_id = ts;  // the answer opens the thread
     if (out.text.empty() && out.attachments.empty() && !out.mentions_us) return Ignored{"message without text or file"};
@@ -178,12 +184,13 @@ Inbound action_of(const json::object& payload, const Self& self, const std::stri
     const auto hint = name == "directmessage"                               ? "im"
                       : name == "privategroup" || name.starts_with("mpdm-") ? "group"
                                                                             : "";
+    Sender sender = sender_of(team, user_id, self);
+    sender.display = first_of(*user, {"name", "username", "id"});
+    sender.username = json::string_or(*user, "username");
     return InboundAction{.event_id = fmt::format("action:{}:{}:{}:{}", channel, message_ts, user_id, pressed),
                          .route = {"slack", account, channel, thread},
                          .type = type_of(hint, channel),
-                         .sender = {.id = team + "." + user_id,
-                                    .display = first_of(*user, {"name", "username", "id"}),
-                                    .username = json::string_or(*user, "username")},
+                         .sender = std::move(sender),
                          .message_ref = message_ts,
                          .token = token,
                          .answer_handle = user_id,

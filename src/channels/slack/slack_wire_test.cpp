@@ -74,6 +74,11 @@ TEST(SlackWire, a_stranger_of_a_shared_channel_keeps_their_own_team) {
     const auto message = std::get<InboundMessage>(
         event(R"({"type":"message","channel":"C1","user":"U9","user_team":"T2","team":"T1","ts":"1.2","text":"x"})"));
     EXPECT_EQ(message.sender.id, "T2.U9");
+    EXPECT_EQ(message.sender.home_id, "") << "no plain id on a list means a guest";
+    const auto of_ours = std::get<InboundMessage>(
+        event(R"({"type":"message","channel":"C1","user":"U9","team":"T1","ts":"1.2","text":"x"})"));
+    EXPECT_EQ(of_ours.sender.id, "T1.U9");
+    EXPECT_EQ(of_ours.sender.home_id, "U9");
 }
 
 TEST(SlackWire, text_is_made_readable) {

@@ -10,9 +10,12 @@ namespace {
 
 constexpr Millis kTick{1'000};
 
-Event approval_event(const char* name, const approval::Record& record, const json::object& payload) {
+// With its number in the durable log, by which a bridge knows what it has seen.
+Event approval_event(Store& store, const approval::Record& record) {
     Event event;
-    event.name = fmt::format("{}.approval.{}", record.request.kind, name);
+    event.name = approval_event_name(record);
+    json::object payload = record.status == approval::Status::pending ? requested_payload(record) : resolved_payload(record);
+    if (const std::int64_t id = store.approval_event(event.name, record.id.str())) payload["__openclaw"] = json::object{{"eventId", id}};
     event.payload = std::make_shared<const std::string>(json::write(payload));
     event.audience = Audience::approvers;
     event.session_key = record.request.session_key;
@@ -193,10 +196,10 @@ Task<Result<approval::Record>> ApprovalCenter::decide(std::string id, approval::
     co_return co_await deps_.desk.decide(approval::ApprovalId(id), decision, std::move(by), std::move(via));
 }
 
-Task<Result<approval::Record>> ApprovalCenter::decide_in_channel(std::string id, approval::Decision decision, std::string who, std::string display, std::string via) {
-    const auto& approvers = config_.approvers;
-    const auto& owners = config_.policy.owners;
-    const bool may = std::find(approvers.begin(), approvers.end(), who) != approvers.end() || std::find(owners.begin(), owners.end(), who) != owners.end();
+Task<Result<approval::Record>> ApprovalCenter::decide_in_channel(std::string id, approval::Decision decision, std::string who, std::string display, std::string via,
+                                                                 std::string home_principal) {
+    const auto named = [](const std::vector<std::string>& list, const std::string& id) { return !id.empty() && std::find(list.begin(), list.end(), id) != list.end(); };
+    const bool may = named(config_.approvers, who) || named(config_.approvers, home_principal) || named(config_.policy.owners, who);
     if (!may) {
         Error refusal(ErrorCode::forbidden, "You are not among the approvers of this Gateway; nothing was decided.");
         co_return Failure(std::move(refusal).with_reason("APPROVAL_NOT_AN_APPROVER"));
@@ -220,9 +223,8 @@ std::string ApprovalCenter::describe(const Result<approval::Record>& outcome) {
 }
 
 void ApprovalCenter::changed(const approval::Record& record) {
-    const bool pending = record.status == approval::Status::pending;
-    deps_.events.publish(pending ? approval_event("requested", record, requested_payload(record)) : approval_event("resolved", record, resolved_payload(record)));
-    if (pending) return;
+    deps_.events.publish(approval_event(deps_.store, record));
+    if (record.status == approval::Status::pending) return;
     if (auto waiting = waiters_.extract(record.id.str()); !waiting.empty()) {
         for (const auto& event : waiting.mapped()) event->set();
     }

@@ -57,8 +57,10 @@ public:
 
     // A decision by somebody whom the caller has identified. `via` names the surface.
     Task<Result<approval::Record>> decide(std::string id, approval::Decision decision, approval::Principal by, std::string via);
-    // A person in a channel: only those named in approvals.approvers (or owners) may. Error `forbidden`, APPROVAL_NOT_AN_APPROVER.
-    Task<Result<approval::Record>> decide_in_channel(std::string id, approval::Decision decision, std::string principal, std::string display, std::string via);
+    // A person in a channel: only those named in approvals.approvers (or owners) may; `home_principal` is the shorter name
+    // under which approvers may know them ("" when there is none). Error `forbidden`, APPROVAL_NOT_AN_APPROVER.
+    Task<Result<approval::Record>> decide_in_channel(std::string id, approval::Decision decision, std::string principal, std::string display, std::string via,
+                                                     std::string home_principal = {});
     // The one sentence that a person reads after a decision or a late click.
     static std::string describe(const Result<approval::Record>& outcome);
 

@@ -137,6 +137,10 @@ std::string outcome_markdown(const approval::Record& record) {
     return fmt::format("**{}**\n\n{}", title, ApprovalCenter::describe(Result<approval::Record>(record)));
 }
 
+std::string approval_event_name(const approval::Record& record) {
+    return fmt::format("{}.approval.{}", record.request.kind, record.status == approval::Status::pending ? "requested" : "resolved");
+}
+
 json::object requested_payload(const approval::Record& record) {
     return {
         {"approvalKind", record.request.kind},

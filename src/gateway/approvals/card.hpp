@@ -14,6 +14,8 @@ Result<approval::Request> make_request(const GatedCall& call, approval::Principa
 std::string card_markdown(const approval::Record& record);
 std::string outcome_markdown(const approval::Record& record);   // what the card becomes once it is decided
 
+// "plugin.approval.requested" and its like, by kind and status.
+std::string approval_event_name(const approval::Record& record);
 // {approvalKind, id, request, createdAtMs, expiresAtMs} and {id, decision, resolvedBy, ts, request}.
 json::object requested_payload(const approval::Record& record);
 json::object resolved_payload(const approval::Record& record);

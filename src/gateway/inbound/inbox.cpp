@@ -72,11 +72,23 @@ channels::Verdict GatewayInbox::judge(const channels::Route& route, channels::Co
     channels::AccessQuestion question;
     question.type = type;
     question.sender_id = sender.id;
+    question.sender_home_id = home_id(route, sender);
     question.conversation_id = route.to;
     question.is_bot = sender.is_bot;
     question.mentions_us = mentions_us;
     question.in_our_thread = !route.thread_id.empty() && deps_.store.find(session_key) != nullptr;
     return channels::decide(channel->access, deps_.store.paired(route.channel, route.account_id), question);
+}
+
+// An id without its workspace says who somebody is only while there is one workspace.
+std::string GatewayInbox::home_id(const channels::Route& route, const channels::Sender& sender) const {
+    const auto of_this_platform = [&](const ChannelConfig& channel) { return channel.type->id == route.channel; };
+    return std::ranges::count_if(config_.channels, of_this_platform) == 1 ? sender.home_id : "";
+}
+
+std::string GatewayInbox::home_principal(const channels::Route& route, const channels::Sender& sender) const {
+    const std::string id = home_id(route, sender);
+    return id.empty() ? "" : route.channel + ":" + id;
 }
 
 Task<Result<>> GatewayInbox::message(channels::InboundMessage message) {
@@ -177,7 +189,8 @@ Task<Result<bool>> GatewayInbox::handle_command(const channels::InboundMessage& 
     const auto command = parse_approve_command(message.text);
     if (!command) co_return false;
     const channels::Route route = message.route;
-    auto outcome = co_await deps_.approvals.decide_in_channel(command->id, command->decision, principal_of(route, message.sender), shown(message.sender), route.channel);
+    auto outcome = co_await deps_.approvals.decide_in_channel(command->id, command->decision, principal_of(route, message.sender), shown(message.sender), route.channel,
+                                                              home_principal(route, message.sender));
     if (!outcome && is_our_trouble(outcome.error())) co_return Failure(std::move(outcome).error());
     const std::string reply_id = fmt::format("command:{}:{}:{}", route.channel, route.account_id, message.event_id);
     PINCER_CO_CHECK(co_await reply(route, "command", reply_id, ApprovalCenter::describe(outcome)));
@@ -196,7 +209,8 @@ Task<Result<>> GatewayInbox::action(channels::InboundAction action) {
     const auto token = parse_button_token(action.token);
     std::string text = "This button is not known any more.";
     if (token) {
-        auto outcome = co_await deps_.approvals.decide_in_channel(token->second, token->first, principal_of(action.route, action.sender), shown(action.sender), action.route.channel);
+        auto outcome = co_await deps_.approvals.decide_in_channel(token->second, token->first, principal_of(action.route, action.sender), shown(action.sender), action.route.channel,
+                                                                  home_principal(action.route, action.sender));
         if (!outcome && is_our_trouble(outcome.error())) co_return Failure(std::move(outcome).error());
         text = ApprovalCenter::describe(outcome);
     }

@@ -34,6 +34,8 @@ public:
 
 private:
     channels::Verdict judge(const channels::Route& route, channels::ConversationType type, const channels::Sender& sender, bool mentions_us, const std::string& session_key) const;
+    std::string home_id(const channels::Route& route, const channels::Sender& sender) const;
+    std::string home_principal(const channels::Route& route, const channels::Sender& sender) const;
     Task<Result<>> offer_pairing(channels::InboundMessage message);
     Task<Result<bool>> handle_command(const channels::InboundMessage& message);
     Task<Result<>> reply(channels::Route route, std::string purpose, std::string delivery_id, std::string markdown);

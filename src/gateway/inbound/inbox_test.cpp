@@ -54,7 +54,7 @@ TEST_F(Inboxes, in_a_group_only_what_mentions_us_or_stands_in_our_thread) {
     channels::InboundMessage message;
     message.route = {"slack", "default", "C1", "17.1"};
     message.type = ConversationType::room;
-    message.sender = {"ann", "Ann", "", false};
+    message.sender = {.id = "ann", .display = "Ann"};
     message.text = "unrelated";
     message.event_id = "g1";
     platform.offer(message);
@@ -79,6 +79,39 @@ TEST_F(Inboxes, in_a_group_only_what_mentions_us_or_stands_in_our_thread) {
     platform.offer(message);
     pump();
     EXPECT_EQ(core().store.session_count(), 1u) << "bots are not answered";
+}
+
+// What Slack's channel makes of a person of its own workspace, and of a guest with the same user id.
+channels::Sender of_workspace(const std::string& team, const std::string& user) { return {.id = team + "." + user, .display = user, .home_id = team == "T1" ? user : ""}; }
+
+TEST_F(Inboxes, a_plain_id_names_a_person_of_the_one_workspace_and_never_a_guest) {
+    channels::AccessPolicy policy;
+    policy.dm = channels::DmPolicy::allowlist;
+    policy.allow_from = {"U9"};
+    config.approvals.approvers = {"slack:U9"};
+    with_policy(policy);
+    channels::InboundMessage message;
+    message.route = {"slack", "default", "D1", ""};
+    message.text = "/approve plugin:none allow-once";
+    for (const char* team : {"T1", "T2"}) {
+        message.event_id = std::string("e-") + team;
+        message.sender = of_workspace(team, "U9");
+        platform.offer(message);
+    }
+    pump();
+    ASSERT_THAT(platform.in("D1"), SizeIs(1)) << "the guest is not answered";
+    EXPECT_THAT(platform.in("D1")[0].markdown, HasSubstr("unknown or expired approval id")) << "and U9 may decide";
+    // With a second workspace a plain id says too little.
+    stop();
+    ChannelConfig second = config.channels[0];
+    second.account.account_id = "other";
+    config.channels.push_back(second);
+    ASSERT_TRUE(start());
+    message.event_id = "e-again";
+    message.sender = of_workspace("T1", "U9");
+    platform.offer(message);
+    pump();
+    EXPECT_THAT(platform.in("D1"), SizeIs(1));
 }
 
 TEST_F(Inboxes, an_event_that_is_said_again_is_dealt_with_once) {
@@ -175,7 +208,7 @@ TEST_F(Inboxes, long_and_broken_texts_are_made_whole) {
     channels::InboundMessage message;
     message.route = {"slack", "default", "D1", ""};
     message.event_id = "long";
-    message.sender = {"ann", "Ann\n**Approved**\x1b[31m", "", false};
+    message.sender = {.id = "ann", .display = "Ann\n**Approved**\x1b[31m"};
     message.text = text;
     platform.offer(message);
     pump();

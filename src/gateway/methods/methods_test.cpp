@@ -90,6 +90,44 @@ TEST_F(Methods, a_session_is_read_in_every_way) {
     EXPECT_EQ(ask("events.replay", R"({"afterEventId":0})").at("newestId"), 2);
 }
 
+TEST_F(Methods, approvals_are_replayed_as_they_were_told) {
+    std::vector<std::pair<std::string, std::string>> told;
+    auto listening = core().events.subscribe([&](const Event& event) {
+        if (event.name.contains(".approval.")) told.emplace_back(event.name, *event.payload);
+    });
+    tools.add(agent::testing::change_tool("infra__restart"), agent::testing::text_result("restarted"));
+    for (int i = 0; i < 2; ++i) scripted.then(agent::testing::call_reply("infra__restart", {})).then(text_reply("done"));
+    platform.write("ann", "restart", "D1");
+    pump();
+    platform.click("boss", *platform.card(), 0);
+    pump();
+    platform.write("ann", "again", "D1");
+    pump();
+    ASSERT_THAT(told, SizeIs(3)) << "asked, decided, asked";
+    std::vector<std::pair<std::string, std::string>> replayed;
+    std::int64_t last = 0;
+    const json::object page = ask("events.replay", R"({"afterEventId":0})");
+    for (const json::value& item : page.at("events").as_array()) {
+        const json::object& event = item.as_object();
+        EXPECT_GT(event.at("id").as_int64(), last);
+        last = event.at("id").as_int64();
+        if (const std::string name = json::string_or(event, "event"); name.contains(".approval.")) replayed.emplace_back(name, json::write(event.at("payload")));
+    }
+    EXPECT_EQ(replayed, told) << "word by word, with their numbers";
+    EXPECT_EQ(page.at("newestId").as_int64(), last);
+    EXPECT_THAT(replayed[1].first, HasSubstr("plugin.approval.resolved"));
+    EXPECT_THAT(replayed[1].second, HasSubstr(fmt::format(R"("eventId":{})", 3)));
+
+    listening = {};
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(core().store.event_range().second, last) << "the log is where it was";
+    advance(Millis(31 * 60'000));   // the second one expires
+    const json::object later = ask("events.replay", fmt::format(R"({{"afterEventId":{}}})", last));
+    EXPECT_THAT(json::write(later), HasSubstr("plugin.approval.resolved"));
+    caller.scopes = {wire::Scope::read};
+    EXPECT_THAT(json::write(ask("events.replay", R"({"afterEventId":0})")), ::testing::Not(HasSubstr("approval"))) << "not for those who may not see them";
+}
+
 TEST_F(Methods, send_is_once_for_its_key_and_never_lost) {
     scripted.then(text_reply("hi"));
     platform.write("ann", "hello", "D1");

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "gateway/approvals/card.hpp"
 #include "gateway/events/payloads.hpp"
 #include "gateway/methods/handlers.hpp"
 
@@ -118,26 +119,40 @@ Answer sessions_resolve(MethodCall& call) {
     return Answer::failed(Error(ErrorCode::not_found, "session not found"));
 }
 
-// What a bridge missed: events by their durable number. An event whose message is gone is left out, its number is not.
+namespace {
+
+// The payload of an event of the log, as it was told when it happened; nothing when its message or approval is gone, or is
+// not for this caller.
+std::optional<json::object> replayed(MethodCall& call, const LoggedEvent& event) {
+    auto reference = json::parse_object(event.payload);
+    if (!reference) return std::nullopt;
+    Store& store = call.core.store;
+    if (event.name == "session.message") {
+        const std::string key = json::string_or(*reference, "sessionKey");
+        auto entry = store.message(key, json::string_or(*reference, "messageId"));
+        const Session* session = store.find(key);
+        if (!entry || !*entry || !session) return std::nullopt;
+        return session_message_payload(**entry, *session, event.id);
+    }
+    if (!call.caller.scopes.allows(wire::Scope::approvals)) return std::nullopt;
+    if (!event.name.contains(".approval.")) return *std::move(reference);
+    const auto record = call.core.approvals.desk().find(approval::ApprovalId(json::string_or(*reference, "id")));
+    if (!record) return std::nullopt;
+    json::object body = event.name.ends_with(".requested") ? requested_payload(*record) : resolved_payload(*record);
+    body["__openclaw"] = json::object{{"eventId", event.id}};
+    return body;
+}
+
+}  // namespace
+
+// What a bridge missed: events by their durable number. An event that is left out keeps its number.
 Answer events_replay(MethodCall& call) {
     const std::int64_t after = std::max<std::int64_t>(0, json::int_at(call.params, "afterEventId").value_or(0));
     auto logged = call.core.store.events_after(after, limit_of(call.params, 200, kMostReplayed));
     if (!logged) return Answer::failed(logged.error());
-    const bool approvals_visible = call.caller.scopes.allows(wire::Scope::approvals);
     json::array events;
     for (const LoggedEvent& event : *logged) {
-        auto payload = json::parse_object(event.payload);
-        if (!payload) continue;
-        json::object body = *std::move(payload);
-        if (event.name == "session.message") {
-            auto entry = call.core.store.message(json::string_or(body, "sessionKey"), json::string_or(body, "messageId"));
-            const Session* session = call.core.store.find(json::string_or(body, "sessionKey"));
-            if (!entry || !*entry || !session) continue;
-            body = session_message_payload(**entry, *session, event.id);
-        } else if (!approvals_visible) {
-            continue;
-        }
-        events.push_back(json::object{{"id", event.id}, {"event", event.name}, {"payload", std::move(body)}});
+        if (auto body = replayed(call, event)) events.push_back(json::object{{"id", event.id}, {"event", event.name}, {"payload", *std::move(body)}});
     }
     const auto [oldest, newest] = call.core.store.event_range();
     return Answer::of({{"events", std::move(events)}, {"oldestId", oldest}, {"newestId", newest}});

@@ -11,7 +11,7 @@ channels::InboundMessage message(std::string channel, ConversationType type, std
     channels::InboundMessage m;
     m.route = {std::move(channel), "work", std::move(to), std::move(thread)};
     m.type = type;
-    m.sender = {std::move(sender), "Ann", "ann", false};
+    m.sender = {.id = std::move(sender), .display = "Ann", .username = "ann"};
     return m;
 }
 
@@ -65,7 +65,7 @@ TEST(Routing, linked_accounts_of_one_human_share_a_conversation) {
 }
 
 TEST(Routing, a_principal_is_channel_and_stable_id_never_a_name) {
-    EXPECT_EQ(principal_of({"slack", "work", "C1", ""}, {"T1.U2", "slack:T9.U9", "boss", false}), "slack:T1.U2");
+    EXPECT_EQ(principal_of({"slack", "work", "C1", ""}, {.id = "T1.U2", .display = "slack:T9.U9", .username = "boss"}), "slack:T1.U2");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "gateway/runs/run_journal.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/log.hpp"
@@ -65,25 +66,48 @@ Result<json::object> RunManager::Journal::plan_named_by(const agent::ToolCall& c
     return PINCER_FAIL(refused, "no plan with the digest {} was made in this conversation, so there is nothing that could be approved", truncate_utf8(*digest, 80));
 }
 
+// The turn is given to others while this run waits: for a person, or for a server.
+void RunManager::Journal::step_aside() {
+    if (std::exchange(active_->holds_slot, false)) active_->slot->release();
+}
+
 Task<Result<agent::Gate>> RunManager::Journal::gate(agent::ToolCall call, agent::ToolSpec tool) {
     RunDeps& deps = manager_.deps_;
     GatedCall gated{active_->run, std::move(call), std::move(tool), {}};
     PINCER_CO_TRY(gated.plan, plan_named_by(gated.call));
-    bool stepped_aside = false;
-    std::function<void()> waiting = [this, &stepped_aside] {
-        stepped_aside = true;
+    std::function<void()> waiting = [this] {
         phase("approval", {{"state", "waiting"}});
-        if (std::exchange(active_->holds_slot, false)) active_->slot->release();
+        step_aside();
     };
     PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::waiting, ""));
     PINCER_CO_TRY(approval::Record record, co_await deps.approvals.ask(gated, std::move(waiting)));
-    if (stepped_aside) {
+    Result<> reached;
+    if (record.status == approval::Status::allowed) reached = co_await reach(gated.call.name);
+    if (!reached && reached.error().code() == ErrorCode::cancelled) co_return Failure(std::move(reached).error());
+    if (!active_->holds_slot) {
         PINCER_CO_CHECK(co_await active_->slot->acquire());
         active_->holds_slot = true;
     }
     PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::running, ""));
+    PINCER_CO_TRY(const bool begun, has_begun(gated.call.id));
+    // What had begun is settled by the run, which says that the outcome is unknown when nothing can tell.
+    if (!reached && !begun) co_return agent::Gate{.answer = agent::GateAnswer::unreachable, .grant = {}, .explanation = reached.error().message()};
     // Only now, when the turn is ours again: a grant is good for minutes, and the turn may take longer to come.
     co_return co_await deps.approvals.answer(std::move(record), std::move(gated));
+}
+
+// An approval outlives the server that it is for. One that is away gets as long to come back as a grant would last.
+Task<Result<>> RunManager::Journal::reach(std::string tool) {
+    step_aside();
+    const Deadline deadline = Deadline::after(kGrantLife);
+    co_return co_await manager_.deps_.tools.reach(std::move(tool), deadline);
+}
+
+bool RunManager::Journal::was_gated(const std::string& call_id) { return manager_.deps_.store.approval_of_call(active_->run.id, call_id).has_value(); }
+
+Result<bool> RunManager::Journal::has_begun(const std::string& call_id) const {
+    PINCER_TRY(const std::vector<BegunCall> begun, manager_.deps_.store.unsettled_calls(active_->run));
+    return std::any_of(begun.begin(), begun.end(), [&](const BegunCall& call) { return call.id == call_id; });
 }
 
 Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall call, agent::ToolSpec tool) {
@@ -92,6 +116,17 @@ Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall c
     PINCER_CO_CHECK(co_await record("tool.called", std::move(body), std::nullopt));
     PINCER_CO_TRY(const bool fresh, co_await manager_.deps_.store.mark_call_begun(active_->run.id, call.id, call.name));
     co_return fresh ? agent::CallState::fresh : agent::CallState::begun;
+}
+
+// Written before the request is: what left can be proved, whatever became of the answer.
+Task<Result<>> RunManager::Journal::model_egress(agent::EgressReport report) {
+    json::object body{{"model", report.model}, {"request_digest", report.request_digest}, {"bytes", std::int64_t(report.bytes)}};
+    json::array redactions, withheld;
+    for (const auto& r : report.redactions) redactions.push_back(json::object{{"kind", r.kind}, {"count", std::int64_t(r.count)}});
+    for (const auto& tool : report.withheld_tools) withheld.push_back(json::value(tool));
+    body["redactions"] = std::move(redactions);
+    body["withheld"] = std::move(withheld);
+    co_return co_await record("model.egress", std::move(body), std::nullopt);
 }
 
 void RunManager::Journal::delta(std::string_view text) {
@@ -119,17 +154,6 @@ void RunManager::Journal::phase(std::string_view name, json::object detail) {
     detail["phase"] = name;
     const std::string_view stream = name == "tool" ? "tool" : "lifecycle";
     manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), stream, std::move(detail), manager_.deps_.clock.wall()));
-}
-
-void RunManager::Journal::model_egress(const agent::EgressReport& report) {
-    json::object body{{"run", active_->run.id}, {"model", report.model}, {"request_digest", report.request_digest}, {"bytes", std::int64_t(report.bytes)}};
-    json::array redactions, withheld;
-    for (const auto& r : report.redactions) redactions.push_back(json::object{{"kind", r.kind}, {"count", std::int64_t(r.count)}});
-    for (const auto& tool : report.withheld_tools) withheld.push_back(json::value(tool));
-    body["redactions"] = std::move(redactions);
-    body["withheld"] = std::move(withheld);
-    audit::Entry entry{.kind = "model.egress", .actor = active_->run.principal, .body = std::move(body), .follows = std::nullopt};
-    manager_.tasks_.spawn(manager_.append_to_chain(std::move(entry)));
 }
 
 }  // namespace pincer::gateway

@@ -32,14 +32,18 @@ public:
 
     Task<Result<>> append(agent::Message message) override;
     Task<Result<agent::Gate>> gate(agent::ToolCall call, agent::ToolSpec tool) override;
+    bool was_gated(const std::string& call_id) override;
     Task<Result<agent::CallState>> begin_call(agent::ToolCall call, agent::ToolSpec tool) override;
+    Task<Result<>> model_egress(agent::EgressReport report) override;
     void delta(std::string_view text) override;
     void phase(std::string_view name, json::object detail) override;
-    void model_egress(const agent::EgressReport& report) override;
 
 private:
     void tell_delta();
     Task<Result<>> record(std::string kind, json::object body, std::optional<audit::RecordRef> follows);
+    void step_aside();
+    Task<Result<>> reach(std::string tool);
+    Result<bool> has_begun(const std::string& call_id) const;
     Result<json::object> plan_named_by(const agent::ToolCall& call) const;
 
     RunManager& manager_;

@@ -85,8 +85,6 @@ Task<Result<agent::RunOutcome>> RunManager::answer(std::shared_ptr<Active> activ
     publish("chat", run.session_key, chat_status(active->next_event(), "starting_model"));
     publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", "start"}, {"startedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
 
-    PINCER_CO_CHECK(co_await own_up(active));
-
     agent::RunRequest request;
     request.run_id = run.id;
     request.system = deps_.system_prompt;
@@ -97,27 +95,6 @@ Task<Result<agent::RunOutcome>> RunManager::answer(std::shared_ptr<Active> activ
     agent::RunDeps deps{deps_.model, deps_.fallback, deps_.tools, deps_.egress, deps_.clock, deps_.runtime};
     Journal journal(*this, active);
     co_return co_await agent::run_agent(std::move(request), deps, journal);
-}
-
-// A former life of the run began a change, and its tool is not at hand now to settle it: then nobody may say that nothing
-// was called.
-Task<Result<>> RunManager::own_up(std::shared_ptr<Active> active) {
-    const Run& run = active->run;
-    PINCER_CO_TRY(const std::vector<BegunCall> begun, deps_.store.unsettled_calls(run));
-    const std::vector<agent::ToolSpec> tools = deps_.tools.tools();
-    for (const BegunCall& call : begun) {
-        if (std::any_of(tools.begin(), tools.end(), [&](const agent::ToolSpec& tool) { return tool.name == call.tool; })) continue;
-        agent::Message unknown;
-        unknown.role = agent::Role::tool;
-        unknown.tool_call_id = call.id;
-        unknown.tool_name = call.tool;
-        unknown.is_error = true;
-        unknown.structured = {{"outcome", "unknown"}};
-        unknown.text = fmt::format("{} had begun when the Gateway was stopped, and the tool is not reachable now. It was not called again; its outcome is unknown. "
-                                   "Look at the system itself before you ask for the change again.", call.tool);
-        PINCER_CO_CHECK(co_await deps_.store.append(run.session_key, run.id, std::move(unknown), false));
-    }
-    co_return Result<>{};
 }
 
 // Every run that was launched is closed here, unless its end stands on disk already, or the disk does not take it: then
@@ -203,11 +180,6 @@ Task<Result<Entry>> RunManager::write_answer(std::shared_ptr<Active> active, age
     publish_entry(entry);
     if (end == RunState::finished) publish("chat", run.session_key, chat_final(active->next_event(), entry));
     co_return entry;
-}
-
-Task<> RunManager::append_to_chain(audit::Entry entry) {
-    auto appended = co_await deps_.chain.append(std::move(entry));
-    if (!appended) log::failure(log::Level::error, "audit.append", appended.error());
 }
 
 void RunManager::publish(const char* name, const std::string& session_key, const json::object& payload) {

@@ -52,9 +52,7 @@ private:
     class Journal;
     Task<> work(std::shared_ptr<Active> active);
     Task<> run_inner(std::shared_ptr<Active> active, std::shared_ptr<io::Event> finished);
-    Task<> append_to_chain(audit::Entry entry);
     Task<Result<agent::RunOutcome>> answer(std::shared_ptr<Active> active);
-    Task<Result<>> own_up(std::shared_ptr<Active> active);
     Task<> settle(std::shared_ptr<Active> active);
     Task<Result<>> close(std::shared_ptr<Active> active);
     Task<Result<>> close_aborted(std::shared_ptr<Active> active);

@@ -11,6 +11,7 @@ using agent::testing::text_reply;
 using agent::testing::text_result;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 using testing::object;
 
@@ -276,7 +277,8 @@ TEST_F(Runs, a_begun_change_whose_tool_is_gone_after_a_restart_is_not_called_und
     ASSERT_TRUE(start());
     pump();
     ASSERT_THAT(scripted.asked, SizeIs(2));
-    EXPECT_THAT(scripted.asked[1].messages.back().text, HasSubstr("its outcome is unknown"));
+    EXPECT_THAT(scripted.asked[1].messages.back().text, HasSubstr("outcome is unknown"));
+    EXPECT_THAT(scripted.asked[1].messages.back().text, Not(HasSubstr("nothing was changed")));
     EXPECT_THAT(platform.messages.back().markdown, "I do not know how it ended.");
 }
 
@@ -336,6 +338,118 @@ TEST_F(Runs, events_of_a_turn_come_in_order) {
     EXPECT_THAT(seen, ElementsAre("sessions.changed send", "session.message", "chat status", "agent lifecycle", "agent assistant", "chat delta", "agent assistant",
                                   "chat delta", "session.message", "chat final", "agent lifecycle", "sessions.changed agent.input.settled"))
         << "the first piece at once, the rest together, since no time has passed";
+}
+
+TEST_F(Runs, nothing_leaves_for_a_hosted_model_before_its_record_is_in_the_chain) {
+    stop();
+    agent::testing::ScriptedModel hosted("far/away", false);
+    hosted.then(text_reply("Hello."));
+    model = &hosted;
+    ASSERT_TRUE(start());
+    int records = 0;
+    power.fails_at = [&](std::string_view step) { return step == "chain.before" && ++records == 2; };   // the first: the question
+    platform.write("ann", "hi");
+    pump();
+    ASSERT_FALSE(power.on());
+    EXPECT_THAT(hosted.asked, SizeIs(0));
+    power.fails_at = nullptr;
+    crash();
+    ASSERT_TRUE(start());
+    pump();
+    EXPECT_THAT(hosted.asked, SizeIs(1));
+    const auto left = audit_records("model.egress");
+    ASSERT_THAT(left, SizeIs(1));
+    EXPECT_EQ(json::string_or(*json::object_at(left[0], "body"), "model"), "far/away");
+    EXPECT_THAT(transcript(kSession), ElementsAre("user: hi", "assistant: Hello."));
+    stop();   // before the model goes
+}
+
+// The Gateway comes back, the server of the tool does not: what waits for a person is not the server's to withdraw.
+class ServerAway : public Runs {
+protected:
+    void wait_and_restart_without_the_server() {
+        add_change("infra__status");
+        tools.add(read_tool("infra__status"), text_result("it was restarted"));
+        scripted.then(call_reply("infra__restart", object("{}")));
+        platform.write("ann", "restart");
+        pump();
+        ASSERT_THAT(core().approvals.desk().pending(), SizeIs(1));
+        crash();
+        tools.away = {"infra__restart", "infra__status"};
+        ASSERT_TRUE(start());
+        pump();
+    }
+};
+
+TEST_F(ServerAway, an_approval_stays_and_the_change_is_made_once_the_server_is_back) {
+    wait_and_restart_without_the_server();
+    io::Event back(runtime);
+    tools.back = &back;
+    ASSERT_THAT(core().approvals.desk().pending(), SizeIs(1));
+    EXPECT_EQ(platform.messages.size(), 1u) << "one card, still with its buttons";
+    advance(Millis(60'000));
+    approve();
+    EXPECT_THAT(tools.calls, SizeIs(0));
+    scripted.then(text_reply("Hello."));
+    platform.write("ann", "are you there?");
+    pump();
+    EXPECT_EQ(platform.messages.back().markdown, "Hello.") << "the conversation goes on meanwhile";
+    scripted.then(text_reply("Restarted it."));
+    back.set();
+    pump();
+    EXPECT_EQ(tools.calls_of("infra__restart"), 1u);
+    EXPECT_FALSE(tools.contexts[0].grant.empty());
+    EXPECT_EQ(platform.messages.back().markdown, "Restarted it.");
+    EXPECT_THAT(states(), ElementsAre("finished", "finished"));
+}
+
+TEST_F(ServerAway, an_approved_change_that_could_not_be_sent_is_said_to_have_changed_nothing) {
+    wait_and_restart_without_the_server();
+    scripted.then(text_reply("It could not be applied."));
+    approve();   // no `back`: the wait for the server ends without it
+    EXPECT_THAT(tools.calls, SizeIs(0));
+    EXPECT_EQ(scripted.asked.back().messages.back().text, "infra__restart could not be applied: MCP server \"infra\" is not reachable; nothing was changed.");
+    EXPECT_THAT(query("SELECT count(*) FROM begun_calls"), ElementsAre("0"));
+    EXPECT_THAT(audit_records("grant.issued"), SizeIs(0)) << "no permission for what was not to be done";
+    EXPECT_THAT(states(), ElementsAre("finished"));
+    ASSERT_TRUE(restart());
+    EXPECT_EQ(platform.messages.back().markdown, "It could not be applied.");
+}
+
+TEST_F(ServerAway, an_approval_expires_at_its_own_time_and_a_denial_is_a_denial) {
+    wait_and_restart_without_the_server();
+    scripted.then(text_reply("Expired."));
+    advance(Millis(29 * 60'000));
+    ASSERT_THAT(core().approvals.desk().pending(), SizeIs(1));
+    advance(Millis(2 * 60'000));
+    EXPECT_THAT(core().approvals.desk().pending(), SizeIs(0));
+    EXPECT_THAT(scripted.asked.back().messages.back().text, HasSubstr("The approval expired."));
+    EXPECT_THAT(tools.reached_for, SizeIs(0));
+}
+
+TEST_F(ServerAway, what_had_begun_is_settled_by_reading_when_the_server_is_back) {
+    add_change("infra__status");
+    tools.add(read_tool("infra__status"), text_result("it was restarted"));
+    io::Event never(runtime);
+    tools.hold("infra__restart", never);
+    scripted.then(call_reply("infra__restart", object("{}")));
+    platform.write("ann", "restart");
+    pump();
+    approve();
+    ASSERT_EQ(tools.calls_of("infra__restart"), 1u);
+    crash();
+    io::Event back(runtime);
+    tools.away = {"infra__restart", "infra__status"};
+    tools.back = &back;
+    ASSERT_TRUE(start());
+    pump();
+    EXPECT_EQ(scripted.asked.size(), 1u) << "it waits";
+    scripted.then(text_reply("It was restarted."));
+    back.set();
+    pump();
+    EXPECT_EQ(tools.calls_of("infra__restart"), 1u);
+    EXPECT_EQ(tools.calls_of("infra__status"), 1u);
+    EXPECT_EQ(platform.messages.back().markdown, "It was restarted.");
 }
 
 }  // namespace

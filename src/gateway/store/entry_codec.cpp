@@ -152,9 +152,7 @@ Result<Entry> insert_entry(storage::Connection& c, Entry entry, std::int64_t now
 
 Result<std::int64_t> insert_event(storage::Connection& c, const std::string& name, const std::string& payload, std::int64_t now) {
     PINCER_CHECK(c.execute("INSERT INTO events (name, payload, at) VALUES (?, ?, ?)", {name, payload, now}));
-    const std::int64_t id = c.last_insert_id();
-    if (id % 256 == 0) PINCER_CHECK(c.execute("DELETE FROM events WHERE id <= ?", {id - kKeptEvents}));
-    return id;
+    return c.last_insert_id();
 }
 
 Result<> insert_delivery(storage::Connection& c, const Delivery& d, std::int64_t now) {

@@ -2,7 +2,10 @@
 
 #include <array>
 
+#include <fmt/format.h>
+
 #include "approval/approval.hpp"
+#include "gateway/store/store.hpp"
 
 namespace pincer::gateway {
 namespace {
@@ -67,10 +70,31 @@ CREATE TABLE devices (
 CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, payload TEXT NOT NULL, at INTEGER NOT NULL);
 )sql";
 
+// Requests and decisions are events of the log in the very transaction that makes them, by reference: {"id"}. Whoever
+// writes an event, the log is trimmed here.
+const std::string& approval_events() {
+    static const std::string sql = fmt::format(R"sql(
+CREATE TRIGGER approval_is_requested AFTER INSERT ON approval_request BEGIN
+  INSERT INTO events (name, payload, at) VALUES (
+    CASE WHEN NEW.id LIKE 'plugin:%' THEN 'plugin' ELSE 'exec' END || '.approval.requested', '{{"id":"' || NEW.id || '"}}', NEW.created_at);
+END;
+CREATE TRIGGER approval_is_resolved AFTER UPDATE OF status ON approval_request WHEN OLD.status = 'pending' AND NEW.status <> 'pending' BEGIN
+  INSERT INTO events (name, payload, at) VALUES (
+    CASE WHEN NEW.id LIKE 'plugin:%' THEN 'plugin' ELSE 'exec' END || '.approval.resolved', '{{"id":"' || NEW.id || '"}}', coalesce(NEW.decided_at, NEW.expires_at));
+END;
+CREATE TRIGGER events_are_trimmed AFTER INSERT ON events WHEN NEW.id % 256 = 0 BEGIN
+  DELETE FROM events WHERE id <= NEW.id - {};
+END;
+)sql",
+                                               kKeptEvents);
+    return sql;
+}
+
 }  // namespace
 
 std::span<const storage::Migration> migrations() {
-    static const std::array kMigrations{storage::Migration{1, kFirst}, storage::Migration{2, approval::kDeskTableSql}};
+    static const std::array kMigrations{storage::Migration{1, kFirst}, storage::Migration{2, approval::kDeskTableSql},
+                                        storage::Migration{3, approval_events()}};
     return kMigrations;
 }
 

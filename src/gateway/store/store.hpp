@@ -143,9 +143,12 @@ public:
     Task<Result<PairingRequest>> approve_pairing(std::string channel, std::string code, std::string approved_by);
 
     // The durable event log, which bridges read again after a restart. Visible entries log a reference
-    // {"sessionKey","messageId"} under "session.message" by themselves; everything else its whole payload.
+    // {"sessionKey","messageId"} under "session.message" by themselves, approvals {"id"} under their events' names;
+    // everything else its whole payload.
     Task<Result<std::int64_t>> log_event(std::string name, std::string payload);
     Result<std::vector<LoggedEvent>> events_after(std::int64_t id, std::size_t limit) const;
+    // The number of what was logged in the transaction of an approval; 0 when it is not among the newest.
+    std::int64_t approval_event(const std::string& name, const std::string& approval_id);
     std::pair<std::int64_t, std::int64_t> event_range() const { return {oldest_event_, newest_event_}; }  // 0,0: none
 
     const Clock& clock() const { return clock_; }

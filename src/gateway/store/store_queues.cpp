@@ -161,6 +161,20 @@ Task<Result<std::int64_t>> Store::log_event(std::string name, std::string payloa
     co_return id;
 }
 
+std::int64_t Store::approval_event(const std::string& name, const std::string& approval_id) {
+    constexpr std::int64_t kSearched = 1'024;
+    std::int64_t id = 0;
+    const auto done = db_.read([&](storage::Connection& c) {
+        return c.query("SELECT id FROM events WHERE id > (SELECT max(id) FROM events) - ? AND name = ? AND payload = ? ORDER BY id DESC LIMIT 1",
+                       {kSearched, name, json::write(json::object{{"id", approval_id}})}, [&](const storage::Row& row) {
+                           id = row.integer(0);
+                           return false;
+                       });
+    });
+    if (done && id) note_event(id);
+    return done ? id : 0;
+}
+
 void Store::note_event(std::int64_t id) {
     newest_event_ = std::max(newest_event_, id);
     oldest_event_ = std::max(oldest_event_ == 0 ? id : oldest_event_, newest_event_ - newest_event_ % 256 - kKeptEvents + 1);

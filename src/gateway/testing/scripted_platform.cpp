@@ -155,7 +155,7 @@ std::string ScriptedPlatform::write(std::string sender, std::string text, std::s
     message.event_id = "ev-" + std::to_string(next_event_++);
     message.route = {name_, "default", std::move(to), std::move(thread)};
     message.type = kind;
-    message.sender = {sender, "Mr " + sender, sender, false};
+    message.sender = {.id = sender, .display = "Mr " + sender, .username = sender};
     message.message_id = message.event_id;
     message.text = std::move(text);
     message.mentions_us = true;
@@ -169,7 +169,7 @@ std::string ScriptedPlatform::click(std::string sender, const Message& message, 
     action.event_id = "ev-" + std::to_string(next_event_++);
     action.route = message.route;
     action.type = kind;
-    action.sender = {sender, "Mr " + sender, sender, false};
+    action.sender = {.id = sender, .display = "Mr " + sender, .username = sender};
     action.message_ref = message.ref;
     action.token = message.buttons.at(0).at(button).token;
     const std::string id = action.event_id;

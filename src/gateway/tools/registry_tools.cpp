@@ -24,6 +24,8 @@ std::vector<std::string> RegistryTools::absent_servers() {
     return absent;
 }
 
+Task<Result<>> RegistryTools::reach(std::string tool, Deadline deadline) { co_return co_await registry_.reach(std::move(tool), deadline); }
+
 Task<Result<agent::ToolResult>> RegistryTools::call(agent::ToolCall call, agent::CallContext context) {
     registry::CallOptions options;
     options.deadline = context.deadline;

@@ -13,6 +13,7 @@ public:
 
     std::vector<agent::ToolSpec> tools() override;
     std::vector<std::string> absent_servers() override;
+    Task<Result<>> reach(std::string tool, Deadline deadline) override;
     Task<Result<agent::ToolResult>> call(agent::ToolCall call, agent::CallContext context) override;
 
 private:

@@ -30,6 +30,8 @@ public:
     Task<Result<mcp::ToolResult>> call(std::string tool, json::object arguments, CallOptions options);
 
     ServerStatus status() const;
+    SteadyTime retry_at() const { return retry_at_; }  // before this no start is tried
+    const std::string& last_error() const { return last_error_; }
     void forget_failures();  // the next use tries at once
     void refuse_calls() { stopping_ = true; }
     Task<> stop();

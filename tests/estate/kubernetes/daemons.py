@@ -1,4 +1,4 @@
-"""StatefulSets and DaemonSets: few of them stand in the estate, and they do only what a look at them shows."""
+"""StatefulSets and DaemonSets: few of them stand in the estate. Their history is in ControllerRevisions, as the real controllers keep it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .replicas import is_ready, living, make_pod, owner_reference
 from .store import Object, Store, clone, suffix
 
 HASH = "controller-revision-hash"
+CAUSE = "kubernetes.io/change-cause"
 
 
 def _remember(store: Store, owner: Object, now: float) -> str:
@@ -19,14 +20,25 @@ def _remember(store: Store, owner: Object, now: float) -> str:
     known = store.owned("controllerrevisions", owner)
     newest = max((entry["revision"] for entry in known), default=0)
     mine = next((entry for entry in known if entry["metadata"]["name"] == name), None)
+    cause = (owner["metadata"].get("annotations") or {}).get(CAUSE)
+    annotations = {CAUSE: cause} if cause else {}
+    mark = "controller.kubernetes.io/hash" if owner["kind"] == "StatefulSet" else HASH
     if mine is None:
         template = {**clone(owner["spec"]["template"]), "$patch": "replace"}
         store.create("controllerrevisions", {
             "metadata": {"name": name, "namespace": owner["metadata"]["namespace"], "labels": {
-                **owner["spec"]["selector"].get("matchLabels", {}), HASH: tag}, "ownerReferences": [owner_reference(owner)]},
+                **owner["spec"]["selector"].get("matchLabels", {}), mark: tag}, "annotations": annotations,
+                "ownerReferences": [owner_reference(owner)]},
             "data": {"spec": {"template": template}}, "revision": newest + 1}, now)
     elif mine["revision"] < newest:
-        store.edit("controllerrevisions", mine, lambda found: found.update(revision=newest + 1))
+        def take_up(found: Object) -> None:
+            found["revision"] = newest + 1
+            found["metadata"]["annotations"] = annotations
+        store.edit("controllerrevisions", mine, take_up)
+    unused = sorted(known, key=lambda entry: int(entry["revision"]))[:-1]
+    for entry in unused[:max(0, len(unused) - int(owner["spec"].get("revisionHistoryLimit", 10)))]:
+        if entry["metadata"]["name"] != name:
+            store.remove("controllerrevisions", entry)
     return tag
 
 
@@ -43,8 +55,10 @@ def _keep(store: Store, owner: Object, names: dict[str, str], tag: str, componen
     pods = living(store, owner)
     extra = [pod for pod in pods if pod["metadata"]["name"] not in names]
     old = [pod for pod in pods if pod["metadata"]["labels"].get(HASH) != tag]
-    if not extra and old and all(map(is_ready, pods)) and len(pods) == len(names):
-        extra = old[-1:]
+    if not extra and old and len(pods) == len(names):
+        # A DaemonSet loses nothing with an old pod that is not ready. A StatefulSet waits for it, as the real one does.
+        sick = [pod for pod in old if not is_ready(pod)] if owner["kind"] == "DaemonSet" else []
+        extra = sick[:1] or (old[-1:] if all(map(is_ready, pods)) else [])
     for pod in extra:
         store.mark_deleted("pods", pod, now, 30)
         emit(store, now, owner, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}", component)
@@ -61,9 +75,9 @@ def reconcile_stateful(store: Store, owner: Object, now: float) -> None:
     """Pods name-0 … name-n."""
     tag, name = _remember(store, owner, now), owner["metadata"]["name"]
     wanted = owner["spec"].get("replicas", 1)
-    pods = _keep(store, owner, {f"{name}-{index}": "" for index in range(wanted)}, tag, "statefulset-controller", now)
+    pods = _keep(store, owner, {f"{name}-{index}": "" for index in range(wanted)}, f"{name}-{tag}", "statefulset-controller", now)
     ready = sum(map(is_ready, pods))
-    fresh = sum(pod["metadata"]["labels"].get(HASH) == tag for pod in pods)
+    fresh = sum(pod["metadata"]["labels"].get(HASH) == f"{name}-{tag}" for pod in pods)
     _write(store, "statefulsets", owner, lambda found: {
         "replicas": len(pods), "readyReplicas": ready, "availableReplicas": ready, "currentReplicas": fresh, "updatedReplicas": fresh,
         "currentRevision": f"{name}-{tag}" if fresh == len(pods) else found.get("status", {}).get("currentRevision", f"{name}-{tag}"),

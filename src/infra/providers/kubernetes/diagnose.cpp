@@ -207,26 +207,30 @@ std::vector<Case> collect(const Snapshot& snapshot) {
     return cases;
 }
 
+bool made_from(const Pod& pod, const ReplicaSet& revision) {
+    const std::string hash = pod.template_hash();
+    return (!hash.empty() && hash == revision.template_hash) || pod.is_of_revision(revision.meta);
+}
+
 // Whether other revisions of the same workload are well while this one is not.
-bool others_are_well(const Snapshot& snapshot, const Case& found, std::string_view hash) {
+bool others_are_well(const Snapshot& snapshot, const Case& found, const ReplicaSet& revision) {
     bool any_well = false;
     for (const auto& seen : snapshot.pods) {
-        if (snapshot.owner_of(seen.object) != found.owner || seen.object.template_hash() == hash) continue;
+        if (snapshot.owner_of(seen.object) != found.owner || made_from(seen.object, revision)) continue;
         if (!seen.object.meta.deleting && seen.object.ready()) any_well = true;
     }
     const bool all_of_one =
-        std::ranges::all_of(found.pods, [&](const auto* pod) { return pod->object.template_hash() == hash; });
+        std::ranges::all_of(found.pods, [&](const auto* pod) { return made_from(pod->object, revision); });
     return any_well && all_of_one;
 }
 
 void describe_revision(const Snapshot& snapshot, const Case& found, Cause& cause) {
-    const std::string hash = found.pods.front()->object.template_hash();
     for (const auto* seen : snapshot.revisions_of(found.owner->object)) {
-        if (seen->object.template_hash != hash || hash.empty()) continue;
+        if (!made_from(found.pods.front()->object, seen->object)) continue;
         cause.revision = std::to_string(seen->object.revision);
         cause.release =
             read_release(seen->object.images, seen->object.template_annotations, seen->object.template_labels);
-        cause.only_this_revision = others_are_well(snapshot, found, hash);
+        cause.only_this_revision = others_are_well(snapshot, found, seen->object);
         cause.evidence.push_back(seen->evidence);
     }
     if (cause.release.image.empty()) {

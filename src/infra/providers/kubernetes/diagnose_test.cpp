@@ -174,6 +174,85 @@ TEST(History, a_rollback_happened_when_the_old_pods_were_scaled_up) {
     EXPECT_EQ(to_rfc3339(snapshot.rolled_out_at(snapshot.workloads[0].object)), "2026-11-21T22:28:00Z");
 }
 
+std::string revision_text(std::string_view owner, std::string_view hash, int revision, std::string_view image,
+                          std::string_view created) {
+    return fmt::format(
+        R"({{"metadata":{{"name":"{}-{}","namespace":"shop","uid":"cr-{}","creationTimestamp":"{}","labels":{{"controller-revision-hash":"{}"}},
+             "ownerReferences":[{{"kind":"X","name":"{}","uid":"w","controller":true}}]}},
+            "data":{{"spec":{{"template":{{"$patch":"replace","spec":{{"containers":[{{"name":"c","image":"{}"}}]}}}}}}}},"revision":{}}})",
+        owner, hash, hash, created, hash, owner, image, revision);
+}
+
+std::string owned_pod_text(std::string_view name, std::string_view mark, std::string_view created, bool ready) {
+    return fmt::format(
+        R"({{"metadata":{{"name":"{}","namespace":"shop","uid":"{}","creationTimestamp":"{}","labels":{{"controller-revision-hash":"{}"}},
+             "ownerReferences":[{{"kind":"X","name":"db","uid":"w","controller":true}}]}},
+            "status":{{"phase":"Running","startTime":"{}","conditions":[{{"type":"Ready","status":"{}","lastTransitionTime":"{}"}}],"containerStatuses":[{}]}}}})",
+        name, name, created, mark, created, ready ? "True" : "False", created,
+        ready ? R"({"name":"c","ready":true,"state":{"running":{}}})" : std::string(kBackOff));
+}
+
+// A StatefulSet (whose pods carry the revision's name) or a DaemonSet (whose pods carry its hash), updated ten minutes
+// ago.
+Snapshot with_revisions(WorkloadKind kind) {
+    Snapshot snapshot;
+    snapshot.now = kNow;
+    snapshot.pods_read = snapshot.workloads_read = true;
+    snapshot.workloads.push_back(
+        {read_workload(
+             kind,
+             parse(
+                 R"({"metadata":{"name":"db","namespace":"shop","uid":"w","generation":2,"creationTimestamp":"2026-11-01T00:00:00Z"},
+        "spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"c","image":"db:16.9"}]}}},
+        "status":{"observedGeneration":2,"replicas":2,"readyReplicas":1,"updatedReplicas":1,"desiredNumberScheduled":2,"numberReady":1,"updatedNumberScheduled":1,"currentNumberScheduled":2}})")),
+         "k8s:w"});
+    snapshot.controller_revisions.push_back(
+        {read_controller_revision(parse(revision_text("db", "old", 1, "db:16.8", "2026-11-01T00:00:00Z"))), "k8s:r1"});
+    snapshot.controller_revisions.push_back(
+        {read_controller_revision(parse(revision_text("db", "new", 2, "db:16.9", "2026-11-21T22:20:00Z"))), "k8s:r2"});
+    const bool by_name = kind == WorkloadKind::stateful_set;
+    add_pod(snapshot, owned_pod_text("db-0", by_name ? "db-old" : "old", "2026-11-01T00:00:05Z", true));
+    add_pod(snapshot, owned_pod_text("db-1", by_name ? "db-new" : "new", "2026-11-21T22:20:10Z", false));
+    return snapshot;
+}
+
+TEST(History, stateful_sets_and_daemon_sets_roll_out_by_their_controller_revisions) {
+    for (const auto kind : {WorkloadKind::stateful_set, WorkloadKind::daemon_set}) {
+        const Snapshot snapshot = with_revisions(kind);
+        const auto changes = history(snapshot, kNow - Millis(3'600'000));
+        ASSERT_EQ(changes.size(), 1u);
+        EXPECT_EQ(changes[0].object.kind, name_of(kind));
+        EXPECT_EQ(changes[0].summary, "revision 2 (16.9) replaces revision 1 (16.8)");
+        EXPECT_EQ(changes[0].release.previous_image, "db:16.8");
+        EXPECT_EQ(changes[0].outcome, Outcome::in_progress);
+        EXPECT_EQ(to_rfc3339(changes[0].at), "2026-11-21T22:20:00Z");
+        EXPECT_EQ(changes[0].evidence, (std::vector<std::string>{"k8s:r2", "k8s:r1", "k8s:w"}));
+    }
+}
+
+TEST(History, an_old_controller_revision_taken_up_again_is_as_young_as_its_first_new_pod) {
+    Snapshot snapshot = with_revisions(WorkloadKind::stateful_set);
+    snapshot.controller_revisions[0].object.revision = 3;  // kubectl rollout undo
+    const Workload& workload = snapshot.workloads[0].object;
+    EXPECT_EQ(to_rfc3339(snapshot.rolled_out_at(workload)), "2026-11-21T22:20:00Z")
+        << "no pod of it yet: after the youngest";
+    add_pod(snapshot, owned_pod_text("db-1", "db-old", "2026-11-21T22:28:00Z", true));
+    EXPECT_EQ(to_rfc3339(snapshot.rolled_out_at(workload)), "2026-11-21T22:28:00Z");
+    EXPECT_EQ(history(snapshot, kNow).at(0).summary, "revision 3 (16.8) replaces revision 2 (16.9)");
+}
+
+TEST(Diagnose, names_the_controller_revision_that_crashes) {
+    for (const auto kind : {WorkloadKind::stateful_set, WorkloadKind::daemon_set}) {
+        const auto causes = diagnose(with_revisions(kind));
+        ASSERT_EQ(causes.size(), 1u);
+        EXPECT_EQ(causes[0].klass, "crash_loop");
+        EXPECT_EQ(causes[0].object.kind, name_of(kind));
+        EXPECT_EQ(causes[0].revision, "2");
+        EXPECT_EQ(causes[0].release.version, "16.9");
+        EXPECT_TRUE(causes[0].only_this_revision);
+    }
+}
+
 TEST(Model, template_digest_is_that_of_the_deployment_it_was_made_from) {
     const auto deployment =
         parse(R"({"spec":{"template":{"metadata":{"labels":{"app":"x"}},"spec":{"containers":[]}}}})");
@@ -211,6 +290,7 @@ TEST(Model, anything_at_all_is_read_without_complaint) {
         snapshot.pods.push_back({read_pod(o), "x"});
         snapshot.workloads.push_back({read_workload(WorkloadKind::stateful_set, o), "x"});
         snapshot.replica_sets.push_back({read_replica_set(o), "x"});
+        snapshot.controller_revisions.push_back({read_controller_revision(o), "x"});
         snapshot.events.push_back({read_event(o), "x"});
         snapshot.nodes.push_back({read_node(o), "x"});
         (void)diagnose(snapshot);

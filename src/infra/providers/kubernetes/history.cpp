@@ -1,4 +1,5 @@
-// What changed in the cluster: rollouts from ReplicaSets, and what the controllers warned about.
+// What changed in the cluster: rollouts from ReplicaSets and ControllerRevisions, and what the controllers warned
+// about.
 #include <algorithm>
 #include <set>
 
@@ -93,9 +94,7 @@ void add_warnings(const Snapshot& snapshot, WallTime since, std::vector<Change>&
 
 std::vector<Change> history(const Snapshot& snapshot, WallTime since) {
     std::vector<Change> out;
-    for (const auto& seen : snapshot.workloads) {
-        if (seen.object.kind == WorkloadKind::deployment) add_rollouts(snapshot, seen, since, out);
-    }
+    for (const auto& seen : snapshot.workloads) add_rollouts(snapshot, seen, since, out);
     add_warnings(snapshot, since, out);
     std::ranges::sort(out, {}, [](const Change& change) { return std::pair(change.at, change.id); });
     return out;

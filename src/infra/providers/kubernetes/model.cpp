@@ -130,6 +130,7 @@ std::string value_of(const std::map<std::string, std::string>& map, std::string_
 
 constexpr std::string_view kRevision = "deployment.kubernetes.io/revision";
 constexpr std::string_view kHash = "pod-template-hash";
+constexpr std::string_view kRevisionHash = "controller-revision-hash";
 
 }  // namespace
 
@@ -142,6 +143,11 @@ bool Pod::ready() const {
 }
 
 std::string Pod::template_hash() const { return value_of(meta.labels, kHash); }
+
+bool Pod::is_of_revision(const Meta& revision) const {
+    const std::string mark = value_of(meta.labels, kRevisionHash);
+    return !mark.empty() && (mark == revision.name || mark == value_of(revision.labels, kRevisionHash));
+}
 
 std::string_view name_of(WorkloadKind kind) {
     switch (kind) {
@@ -231,6 +237,13 @@ ReplicaSet read_replica_set(const json::object& o) {
     rs.template_hash = value_of(rs.template_labels, kHash);
     rs.template_digest = digest_of_template(o);
     return rs;
+}
+
+ReplicaSet read_controller_revision(const json::object& o) {
+    ReplicaSet revision = read_replica_set(object_in(o, "data"));  // the part of the workload that it keeps
+    revision.meta = read_meta(o);
+    revision.revision = json::int_at(o, "revision").value_or(0);
+    return revision;
 }
 
 Event read_event(const json::object& o) {

@@ -69,6 +69,8 @@ struct Pod {
     const Condition* condition(std::string_view type) const;
     bool ready() const;
     std::string template_hash() const;
+    // Made from this ControllerRevision: a StatefulSet's pods carry its name, a DaemonSet's its hash.
+    bool is_of_revision(const Meta& revision) const;
 };
 
 enum class WorkloadKind { deployment, stateful_set, daemon_set };
@@ -97,6 +99,8 @@ struct Workload {
     bool settled() const;
 };
 
+// A revision of a workload: the ReplicaSet of a Deployment, or the ControllerRevision of a StatefulSet or DaemonSet
+// (which has no pods of its own: desired and ready stay 0).
 struct ReplicaSet {
     Meta meta;
     std::int64_t revision = 0;
@@ -131,6 +135,7 @@ struct Node {
 Pod read_pod(const json::object& o);
 Workload read_workload(WorkloadKind kind, const json::object& o);
 ReplicaSet read_replica_set(const json::object& o);
+ReplicaSet read_controller_revision(const json::object& o);
 Event read_event(const json::object& o);
 Node read_node(const json::object& o);
 

@@ -14,6 +14,7 @@ Task<Result<Snapshot>> SnapshotReader::read() {
     all.add(read_all({"/apis/apps/v1", "replicasets"}, &SnapshotReader::take_replica_set));
     all.add(read_all({"/apis/apps/v1", "statefulsets"}, &SnapshotReader::take_stateful_set));
     all.add(read_all({"/apis/apps/v1", "daemonsets"}, &SnapshotReader::take_daemon_set));
+    all.add(read_all({"/apis/apps/v1", "controllerrevisions"}, &SnapshotReader::take_controller_revision));
     all.add(read_all({"/api/v1", "events"}, &SnapshotReader::take_event));
     if (scope_.empty()) all.add(read_all({"/api/v1", "nodes", true, false}, &SnapshotReader::take_node));
     co_await all.join(deadline_);
@@ -100,6 +101,9 @@ void SnapshotReader::take_daemon_set(const json::object& item, const std::string
 }
 void SnapshotReader::take_replica_set(const json::object& item, const std::string& evidence) {
     snapshot_.replica_sets.push_back({read_replica_set(item), evidence});
+}
+void SnapshotReader::take_controller_revision(const json::object& item, const std::string& evidence) {
+    snapshot_.controller_revisions.push_back({read_controller_revision(item), evidence});
 }
 void SnapshotReader::take_pod(const json::object& item, const std::string& evidence) {
     snapshot_.pods.push_back({read_pod(item), evidence});

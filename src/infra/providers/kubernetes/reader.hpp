@@ -35,6 +35,7 @@ private:
     void take_stateful_set(const json::object& item, const std::string& evidence);
     void take_daemon_set(const json::object& item, const std::string& evidence);
     void take_replica_set(const json::object& item, const std::string& evidence);
+    void take_controller_revision(const json::object& item, const std::string& evidence);
     void take_pod(const json::object& item, const std::string& evidence);
     void take_event(const json::object& item, const std::string& evidence);
     void take_node(const json::object& item, const std::string& evidence);

@@ -6,8 +6,10 @@ namespace pincer::infra::kubernetes {
 
 std::vector<const Seen<ReplicaSet>*> Snapshot::revisions_of(const Workload& workload) const {
     std::vector<const Seen<ReplicaSet>*> out;
-    for (const auto& seen : replica_sets) {
-        if (seen.object.meta.owner_uid == workload.meta.uid) out.push_back(&seen);
+    for (const auto* list : {&replica_sets, &controller_revisions}) {
+        for (const auto& seen : *list) {
+            if (seen.object.meta.owner_uid == workload.meta.uid) out.push_back(&seen);
+        }
     }
     std::ranges::sort(out, [](const auto* a, const auto* b) { return a->object.revision > b->object.revision; });
     return out;
@@ -45,17 +47,37 @@ WallTime Snapshot::rolled_out_at(const Workload& workload) const {
     WallTime youngest = born;
     for (const auto* other : revisions_of(workload))
         youngest = std::max(youngest, other->object.meta.created.value_or(WallTime()));
-    WallTime scaled{};
-    const std::string scaled_up = "Scaled up replica set " + current->object.meta.name + " ";
+    if (workload.kind != WorkloadKind::deployment) {
+        // Where no pod of it is left, or none is made yet, this much is known: after the youngest.
+        return first_pod_of(current->object, workload, youngest).value_or(youngest);
+    }
+    if (const auto scaled = scaled_up(current->object, workload, youngest)) return *scaled;
+    const Condition* progressing = workload.condition("Progressing");
+    return progressing && progressing->updated ? *progressing->updated : born;
+}
+
+std::optional<WallTime> Snapshot::scaled_up(const ReplicaSet& set, const Workload& workload, WallTime since) const {
+    std::optional<WallTime> scaled;
+    const std::string words = "Scaled up replica set " + set.meta.name + " ";
     for (const auto* seen : events_about("Deployment", workload.meta)) {
         const Event& event = seen->object;
         const WallTime at = event.last.value_or(WallTime());
-        if (event.reason != "ScalingReplicaSet" || !event.message.starts_with(scaled_up) || at < youngest) continue;
-        if (scaled == WallTime() || at < scaled) scaled = at;
+        if (event.reason != "ScalingReplicaSet" || !event.message.starts_with(words) || at < since) continue;
+        if (!scaled || at < *scaled) scaled = at;
     }
-    if (scaled != WallTime()) return scaled;
-    const Condition* progressing = workload.condition("Progressing");
-    return progressing && progressing->updated ? *progressing->updated : born;
+    return scaled;
+}
+
+std::optional<WallTime> Snapshot::first_pod_of(const ReplicaSet& revision, const Workload& workload,
+                                               WallTime since) const {
+    std::optional<WallTime> first;
+    for (const auto& seen : pods) {
+        const Pod& pod = seen.object;
+        if (pod.meta.owner_uid != workload.meta.uid || !pod.is_of_revision(revision.meta)) continue;
+        if (!pod.meta.created || *pod.meta.created < since) continue;
+        if (!first || *pod.meta.created < *first) first = pod.meta.created;
+    }
+    return first;
 }
 
 std::vector<const Seen<Event>*> Snapshot::events_about(std::string_view kind, const Meta& meta) const {

@@ -21,6 +21,7 @@ struct Snapshot {
     WallTime now{};  // when it was read
     std::vector<Seen<Workload>> workloads;
     std::vector<Seen<ReplicaSet>> replica_sets;
+    std::vector<Seen<ReplicaSet>> controller_revisions;
     std::vector<Seen<Pod>> pods;
     std::vector<Seen<Event>> events;
     std::vector<Seen<Node>> nodes;
@@ -28,15 +29,19 @@ struct Snapshot {
     bool pods_read = false;          // false: nothing can be said about health
     bool workloads_read = false;
 
-    // ReplicaSets of a Deployment, newest revision first.
+    // ReplicaSets of a Deployment, ControllerRevisions of another workload; newest revision first.
     std::vector<const Seen<ReplicaSet>*> revisions_of(const Workload& workload) const;
     const Seen<ReplicaSet>* current_revision(const Workload& workload) const;
     // The workload that a pod belongs to, through its ReplicaSet; null for bare pods and jobs.
     const Seen<Workload>* owner_of(const Pod& pod) const;
-    // When the current revision went live: the ReplicaSet's birth, or, when an old one was taken up again (a rollback),
-    // the moment at which it was scaled up.
+    // When the current revision went live: its birth, or, when an old one was taken up again (a rollback), the moment
+    // at which its ReplicaSet was scaled up, or its first pod made.
     WallTime rolled_out_at(const Workload& workload) const;
     std::vector<const Seen<Event>*> events_about(std::string_view kind, const Meta& meta) const;
+
+private:
+    std::optional<WallTime> scaled_up(const ReplicaSet& set, const Workload& workload, WallTime since) const;
+    std::optional<WallTime> first_pod_of(const ReplicaSet& revision, const Workload& workload, WallTime since) const;
 };
 
 // Root causes by the rule table of diagnose.cpp, one per workload and class, worst first.
@@ -51,7 +56,7 @@ struct LogSource {
 };
 std::vector<LogSource> log_sources(const Snapshot& snapshot, const std::vector<Cause>& causes);
 
-// Rollouts (the current one of each Deployment whatever its age) and warning events since `since`, oldest first.
+// Rollouts (the current one of each workload whatever its age) and warning events since `since`, oldest first.
 std::vector<Change> history(const Snapshot& snapshot, WallTime since);
 std::vector<InventoryItem> inventory(const Snapshot& snapshot);
 // What a healthy verdict says and cites.
