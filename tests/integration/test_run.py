@@ -94,7 +94,9 @@ def test_the_first_start_writes_what_is_needed_and_the_story_works(start_run: An
     assert "60ddb6c" in said(client, "Production is unhealthy"), "GitHub was read too"
     client.call("chat.send", sessionKey="agent:main:main", message=ORDER, idempotencyKey="2")
     waiting = until(lambda: client.call("plugin.approval.list"), "the request")[0]
-    facts = {fact["name"]: fact["text"] for fact in client.call("approval.describe", id=waiting["id"])["facts"]}
+    facts: dict[str, str] = {}
+    for fact in client.call("approval.describe", id=waiting["id"])["facts"]:
+        facts[fact["name"]] = facts.get(fact["name"], "") + fact["text"]
     assert shop.kubernetes in facts["Where"] and "shop/checkout" in facts["Where"] and "resourceVersion" in facts["Only if"]
     assert {"Blast radius", "Undo", "Risk", "Asked by", "Expires", "Digest"} <= facts.keys()
     shop.tell("POST", "/clock/rate", {"rate": 30})

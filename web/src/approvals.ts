@@ -11,14 +11,6 @@ function until(ms: number): string {
   return `${time(ms)} (in ${minutes} min)`;
 }
 
-// Conditions come joined by semicolons; one under the other they can be read.
-function factText(text: string): HTMLElement {
-  const parts = text.split("; ");
-  return parts.length === 1 ? el("dd", {}, text) : el("dd", {}, el("ul", {}, ...parts.map((part) => el("li", {}, part))));
-}
-
-const KEPT_DECISIONS = 8;
-
 interface Open {
   card: HTMLElement;
   title: string;
@@ -72,9 +64,12 @@ export class Approvals {
     const card = el("article", { class: `card ${request.severity ?? "warning"}` }, el("h3", {}, titleOf(request)), about, facts);
     // Where it would be done, on which conditions, how it is taken back: that stands in the record, not in the event.
     this.gateway.call("approval.describe", { id: approval.id }).then((record) => {
+      let before = "";
       for (const { name, text } of record.facts ?? []) {
         if (text === request.description) about.remove();
-        facts.append(el("dt", {}, name), name === "Expires" ? el("dd", {}, until(approval.expiresAtMs)) : factText(text));
+        if (name !== before) facts.append(el("dt", {}, name));
+        facts.append(el("dd", {}, name === "Expires" ? until(approval.expiresAtMs) : text));
+        before = name;
       }
     }, (problem) => { about.append(` (${(problem as Error).message})`); });
     const error = el("p", { class: "error", role: "alert" });

@@ -100,10 +100,14 @@ void print_record(const json::object& record) {
     print(strip_control(title) + "\n");
     print_fact("Id", json::string_or(record, "id"));
     print_fact("Status", status_of(record));
+    std::string before;
     const json::array* facts = json::array_at(record, "facts");
     for (std::size_t i = 0; facts && i < facts->size(); ++i) {
         const json::object* fact = (*facts)[i].if_object();
-        if (fact) print_fact(json::string_or(*fact, "name"), json::string_or(*fact, "text"));
+        if (!fact) continue;
+        const std::string name = json::string_or(*fact, "name");
+        print_fact(name == before ? "" : name, json::string_or(*fact, "text"));
+        before = name;
     }
 }
 

@@ -58,15 +58,11 @@ std::string place_of(const json::object& step) {
     return provider.empty() ? place : place + " (" + provider + ")";
 }
 
-std::string conditions_of(const json::object& step) {
-    std::string all;
+void add_conditions(std::vector<Fact>& facts, const json::object& step) {
     const json::array* conditions = json::array_at(step, "preconditions");
     for (std::size_t i = 0; conditions && i < conditions->size(); ++i) {
-        const json::object* one = (*conditions)[i].if_object();
-        const std::string text = one ? text_of(*one, "text") : "";
-        if (!text.empty()) all += (all.empty() ? "" : "; ") + text;
+        if (const json::object* one = (*conditions)[i].if_object()) add_fact(facts, "Only if", text_of(*one, "text"));
     }
-    return all;
 }
 
 // The plan's own words for each step: what, where, how far it reaches, under which conditions, how it is taken back.
@@ -78,7 +74,7 @@ void add_steps(std::vector<Fact>& facts, const json::object& plan) {
         if (steps->size() > 1) add_fact(facts, fmt::format("Step {}", i + 1), text_of(*step, "summary"));
         add_fact(facts, "Where", place_of(*step));
         add_fact(facts, "Blast radius", text_of(*step, "blast_radius"));
-        add_fact(facts, "Only if", conditions_of(*step));
+        add_conditions(facts, *step);
         if (const json::object* undo = json::object_at(*step, "undo")) add_fact(facts, "Undo", text_of(*undo, "text"));
     }
 }
@@ -172,9 +168,11 @@ std::string card_markdown(const approval::Record& record) {
     const bool said_below = std::ranges::any_of(facts, [&](const Fact& fact) { return fact.text == description; });
     std::string text = fmt::format("**Approval needed: {}**\n\n", json::string_or(shown, "title"));
     if (!said_below) text += description + "\n";
+    std::string_view before;
     for (const Fact& fact : facts) {
-        const bool code = fact.name == "Digest";
-        text += fmt::format("\n**{}:** {}", fact.name, code ? "`" + fact.text + "`" : fact.text);
+        const std::string told = fact.name == "Digest" ? "`" + fact.text + "`" : fact.text;
+        text += fact.name == before ? "; " + told : fmt::format("\n**{}:** {}", fact.name, told);
+        before = fact.name;
     }
     text += fmt::format("\n\nOr write `/approve {} allow-once` (or `deny`).", record.id.str());
     return text;

@@ -13,7 +13,8 @@ namespace pincer::gateway {
 Result<approval::Request> make_request(const GatedCall& call, approval::Principal requester, const channels::Route& origin);
 
 // What a person should know before deciding, in the order of reading: what, where, how far it reaches, on which
-// conditions, how it is taken back, the risk, who asks, until when, the digest. Each text is one line.
+// conditions, how it is taken back, the risk, who asks, until when, the digest. Each text is one line;
+// several of one name follow one another.
 struct Fact {
     std::string name;
     std::string text;
