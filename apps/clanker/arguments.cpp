@@ -21,10 +21,11 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, Millis& value,
         ->type_name("duration");
 }
 
+void add_json(CLI::App& app, Arguments& a) { app.add_flag("--json", a.json, "print JSON, for programs"); }
+
 constexpr const char* kWhere = "Where to look";
 
 void add_reading(CLI::App& app, Arguments& a) {
-    app.add_flag("--json", a.json, "print JSON, for programs");
     app.add_option("--kubeconfig", a.kubeconfig, "instead of KUBECONFIG and ~/.kube/config")
         ->type_name("file")
         ->group(kWhere);
@@ -58,6 +59,7 @@ void add_ask(CLI::App& app, Arguments& a) {
         ->type_name("file");
     ask->add_flag("--destroyer", a.destroyer, "allow a plan that destroys something");
     add_duration(*ask, "--settle", a.settle, "how long to watch afterwards whether things recover (default 45s)");
+    add_json(*ask, a);
     add_reading(*ask, a);
     ask->footer(
         "Examples:\n"
@@ -70,8 +72,9 @@ void add_ask(CLI::App& app, Arguments& a) {
 }
 
 void add_looks(CLI::App& app, Arguments& a) {
-    auto* health = app.add_subcommand("health", "is everything well, and if not, why");
+    auto* health = app.add_subcommand("health", "is everything well, and if not, why?");
     health->add_flag("--after-deploy", a.after_deploy, "judge the last deploy, whatever its age");
+    add_json(*health, a);
     add_reading(*health, a);
     health->footer(
         "Examples:\n"
@@ -81,6 +84,7 @@ void add_looks(CLI::App& app, Arguments& a) {
     choose(health, a, Command::health);
     auto* changes = app.add_subcommand("changes", "what changed: deploys, commits, workflow runs, warnings");
     add_duration(*changes, "--since", a.since, "how far back: 90s, 30m, 1h (default), 2d");
+    add_json(*changes, a);
     add_reading(*changes, a);
     changes->footer("Examples:\n  clanker changes --since 2h\n  clanker changes --since 1d --json");
     choose(changes, a, Command::changes);
@@ -92,6 +96,7 @@ void add_apply(CLI::App& app, Arguments& a) {
     auto* status =
         apply->add_subcommand("status", "tell how far a plan came; one that was cut off is settled by reading");
     status->add_option("digest", a.digest, "digest of the plan, as --maker and the approval named it")->required();
+    add_json(*status, a);
     add_reading(*status, a);
     choose(status, a, Command::apply_status);
 }
@@ -121,7 +126,7 @@ void add_trust(CLI::App& app, Arguments& a) {
     add->footer("Examples:\n  clanker trust add gateway \"$(cat ~/.openclaw/identity/approval-authority.pub)\"");
     choose(add, a, Command::trust_add);
     auto* list = trust->add_subcommand("list", "who is trusted, and how far");
-    list->add_flag("--json", a.json, "print JSON, for programs");
+    add_json(*list, a);
     choose(list, a, Command::trust_list);
     auto* remove = trust->add_subcommand("remove", "trust one no more");
     remove->add_option("name", a.name, "its name")->required();
@@ -133,7 +138,7 @@ void add_audit(CLI::App& app, Arguments& a) {
     audit->require_subcommand(1);
     auto* verify = audit->add_subcommand("verify", "check the chain offline: every record, its order, its end");
     verify->add_option("folder", a.folders, "chains to check together (default: clanker's own)")->type_name("folder");
-    verify->add_flag("--json", a.json, "print JSON, for programs");
+    add_json(*verify, a);
     verify->footer("Exit codes: 0 intact, 1 not readable, 3 damaged");
     choose(verify, a, Command::audit_verify);
 }

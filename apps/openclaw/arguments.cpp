@@ -92,7 +92,7 @@ void add_gateway(CLI::App& app, Arguments& a) {
     call->footer(
         "Examples:\n  openclaw gateway call channels.status\n  openclaw gateway call sessions.list --params "
         "'{\"limit\":5}'");
-    add_question(gateway->add_subcommand("health", "is it there and well"), a, Command::health);
+    add_question(gateway->add_subcommand("health", "is it there and well?"), a, Command::health);
     add_question(gateway->add_subcommand("status", "what it is doing"), a, Command::status);
     gateway->final_callback([gateway, &a] {
         if (gateway->get_subcommands().empty() || gateway->got_subcommand("run")) a.command = Command::gateway_run;
@@ -207,7 +207,7 @@ void add_all(CLI::App& app, Arguments& a) {
     app.footer(kNotes);
     add_gateway(app, a);
     add_question(app.add_subcommand("status", "what the Gateway is doing"), a, Command::status);
-    add_question(app.add_subcommand("health", "is the Gateway there and well"), a, Command::health)
+    add_question(app.add_subcommand("health", "is the Gateway there and well?"), a, Command::health)
         ->footer("Exit codes: 0 well, 3 not well or not there, 5 refused");
     add_question(app.add_subcommand("doctor", "look for what is wrong on this machine"), a, Command::doctor)
         ->footer(

@@ -52,6 +52,7 @@ Result<> expand_below(json::value& value, const EnvironmentLookup& environment, 
             PINCER_CHECK(expand_below((*array)[i], environment, deeper(std::to_string(i))));
     } else if (value.is_string() && std::string_view(value.get_string()).contains("${")) {
         auto expanded = expand(std::string_view(value.get_string()), environment);
+        if (!expanded && path.empty()) return Failure(std::move(expanded).error());
         if (!expanded) return Failure(std::move(expanded).error().context(path));
         value = *std::move(expanded);
     }

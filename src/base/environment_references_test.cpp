@@ -43,6 +43,12 @@ TEST(EnvironmentReferences, a_missing_variable_is_named_with_the_key_that_wants_
     }
 }
 
+TEST(EnvironmentReferences, a_string_of_its_own_has_no_path) {
+    const auto refused = expanded(R"("${MISSING}")");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message(), "the environment variable MISSING is not set");
+}
+
 TEST(EnvironmentReferences, what_is_put_in_has_a_limit) {
     const auto refused = expanded(R"(["${LONG}${LONG}"])");
     ASSERT_FALSE(refused);

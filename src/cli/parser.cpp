@@ -112,7 +112,9 @@ CommandTree tree_of(const CLI::App& app) {
     CommandTree out;
     out.name = app.get_name();
     out.about = app.get_description();
-    out.notes = app.get_footer();
+    // CLI11 hands a footer down to the commands that are added after it.
+    const bool inherited = app.get_parent() != nullptr && app.get_parent()->get_footer() == app.get_footer();
+    out.notes = inherited ? "" : app.get_footer();
     out.needs_command = app.get_require_subcommand_min() > 0;
     for (const auto* option : app.get_options()) {
         if (option->get_positional()) {

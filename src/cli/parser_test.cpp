@@ -15,6 +15,7 @@ struct Example {
 
     Example() {
         app.require_subcommand(1);
+        app.footer("Exit codes: 0 ok");
         auto* things = app.add_subcommand("things", "what there is");
         things->require_subcommand(1);
         auto* list = things->add_subcommand("list", "all of them");
@@ -50,6 +51,9 @@ TEST(Parser, a_tree_says_what_cli11_was_told) {
     EXPECT_EQ(list->options[2].names.back(), "--help");  // last, always
     EXPECT_FALSE(list->options[2].takes_value);
     EXPECT_TRUE(tree.find("things")->find("show")->arguments.at(0).required);
+    EXPECT_EQ(tree.notes, "Exit codes: 0 ok");
+    EXPECT_EQ(tree.find("things")->notes, "") << "each command's notes are its own";
+    EXPECT_EQ(list->notes, "Examples:\n  tool things list");
 }
 
 TEST(Parser, help_is_of_the_command_that_was_typed) {
