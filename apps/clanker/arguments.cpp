@@ -109,6 +109,7 @@ void add_mcp(CLI::App& app, Arguments& a) {
     add_duration(*mcp, "--settle", a.settle, "how long an apply watches whether things recover (default 45s)");
     add_reading(*mcp, a);
     mcp->footer(
+        "http is for loopback only, and wants the bearer token in ~/.clanker/mcp-token.\n\n"
         "Examples:\n"
         "  claude mcp add clanker -- clanker mcp\n"
         "  clanker mcp --transport http --listen 127.0.0.1:39393");
