@@ -56,7 +56,7 @@ public:
     Task<Result<ToolResult>> ask(ToolCall call) {
         const infra::Asked asked =
             co_await engine_.ask(json::string_or(call.arguments, "question"), requester_of(call));
-        std::string text = infra::to_text(asked.answer);
+        std::string text = infra::to_text(asked.answer, infra::Markup::markdown);
         json::object out = asked.to_json();
         out["text"] = text;
         out["audit"] = asked.look.record;  // what the asking process writes into its own chain
@@ -70,7 +70,7 @@ public:
         question.after_deploy = after_deploy;
         json::object out = infra::to_json(look);
         out["audit"] = look.record;
-        std::string text = infra::to_text(infra::write_answer(look, question));
+        std::string text = infra::to_text(infra::write_answer(look, question), infra::Markup::markdown);
         out["text"] = text;
         co_return ToolResult::of(std::move(out), std::move(text));
     }
@@ -81,7 +81,7 @@ public:
         const infra::Look look = co_await engine_.changes(*window, requester_of(call));
         json::object out = infra::changes_json(look);
         out["audit"] = look.record;
-        std::string text = infra::to_text(infra::write_answer(look, infra::read_question("changes")));
+        std::string text = infra::to_text(infra::write_answer(look, infra::read_question("changes")), infra::Markup::markdown);
         out["text"] = text;
         co_return ToolResult::of(std::move(out), std::move(text));
     }

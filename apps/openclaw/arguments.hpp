@@ -29,6 +29,7 @@ enum class Command {
     status,
     health,
     doctor,
+    dashboard,
     audit_verify,
 };
 

@@ -28,6 +28,7 @@ ExitCode dispatch(const Local& local, const Arguments& arguments) {
         case Command::pairing_approve: return pairing(local, arguments);
         case Command::status: return status(local, arguments);
         case Command::health: return health(local, arguments);
+        case Command::dashboard: return dashboard(local, arguments);
         case Command::doctor: return doctor(local, arguments);
         case Command::audit_verify: return audit_verify(local, arguments);
     }

@@ -22,6 +22,7 @@ ExitCode channels_status(const Local& local, const Arguments& arguments);
 ExitCode status(const Local& local, const Arguments& arguments);
 ExitCode health(const Local& local, const Arguments& arguments);
 ExitCode gateway_call(const Local& local, const Arguments& arguments);
+ExitCode dashboard(const Local& local, const Arguments& arguments);
 ExitCode doctor(const Local& local, const Arguments& arguments);
 ExitCode audit_verify(const Local& local, const Arguments& arguments);
 

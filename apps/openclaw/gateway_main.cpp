@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "agent/model.hpp"
+#include "base/environment_references.hpp"
 #include "base/json5.hpp"
 #include "base/log.hpp"
 #include "gateway/gateway.hpp"
@@ -39,14 +40,17 @@ Error with_line(Error error, const json5::Document& document, const std::string&
     return std::move(error).context(fmt::format("{}, {}", file, document.line_of(path)));
 }
 
-Result<gateway::GatewayConfig> load_config(const wire::Paths& paths) {
+Result<gateway::GatewayConfig> load_config(const wire::Paths& paths, const wire::Environment& environment) {
     if (!std::filesystem::exists(paths.config)) return gateway::GatewayConfig::from_json({});
     const std::string file = paths.config.string();
     PINCER_TRY(std::string text, io::read_file(paths.config, kMaxConfigBytes));
     auto document = json5::Document::parse(std::move(text));
     if (!document) return Failure(std::move(document).error().context(file));
     if (!document->root().is_object()) return PINCER_FAIL(invalid_argument, "{}: must hold one object", file);
-    auto config = gateway::GatewayConfig::from_json(document->root().get_object());
+    json::value root = document->root();
+    auto expanded = expand_references(root, environment);
+    if (!expanded) return Failure(with_line(std::move(expanded).error(), *document, file));
+    auto config = gateway::GatewayConfig::from_json(root.get_object());
     if (!config) return Failure(with_line(std::move(config).error(), *document, file));
     return config;
 }
@@ -105,7 +109,7 @@ public:
         if (!paths) co_return complain(paths.error(), exit_code(paths.error()));
         auto made = io::make_private_directory(paths->state_dir);
         if (!made) co_return complain(made.error(), 1);
-        auto config = load_config(*paths);
+        auto config = load_config(*paths, environment_);
         if (!config) co_return complain(config.error(), exit_code(config.error()));
         auto completed = complete(*config, flags_, *paths, environment_);
         if (!completed) co_return complain(completed.error(), exit_code(completed.error()));
@@ -152,7 +156,7 @@ private:
         for (;;) {
             PINCER_CO_TRY(const int signal, co_await io::wait_for_signal({SIGINT, SIGTERM, SIGHUP}));
             if (signal != SIGHUP) co_return signal;
-            auto config = load_config(paths);
+            auto config = load_config(paths, environment_);
             if (!config) {
                 log::failure(log::Level::error, "gateway.reload", config.error());
                 continue;

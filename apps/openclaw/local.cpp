@@ -1,5 +1,6 @@
 #include "apps/openclaw/local.hpp"
 
+#include "base/environment_references.hpp"
 #include "base/text.hpp"
 #include "io/files.hpp"
 
@@ -20,9 +21,15 @@ Result<Secret> secret_from(const std::string& flag, const std::string& file, std
     return Secret(secret);
 }
 
-std::string text_at(const json5::Document& document, std::string_view dotted) {
-    const json::value* v = document.find(json5::path_of(dotted));
-    return v && v->is_string() ? std::string(v->get_string()) : "";
+// With ${NAME} put in, as the Gateway reads it.
+Result<std::string> text_at(const json5::Document& document, const std::string& dotted,
+                            const wire::Environment& environment) {
+    const json::value* found = document.find(json5::path_of(dotted));
+    if (!found || !found->is_string()) return std::string();
+    json::value value = *found;
+    auto expanded = expand_references(value, environment);
+    if (!expanded) return Failure(std::move(expanded).error().context(dotted));
+    return std::string(value.get_string());
 }
 
 Secret own_token(const Local& local) {
@@ -50,8 +57,10 @@ Result<wire::GatewayTarget> find_gateway(const Local& local, const Arguments& ar
         const json::value* port = document->find(json5::path_of("gateway.port"));
         if (port && port->is_int64() && port->get_int64() > 0 && port->get_int64() < 65536)
             hints.config_port = std::uint16_t(port->get_int64());
-        hints.config_token = Secret(text_at(*document, "gateway.auth.token"));
-        hints.config_password = Secret(text_at(*document, "gateway.auth.password"));
+        PINCER_TRY(std::string token, text_at(*document, "gateway.auth.token", local.environment));
+        PINCER_TRY(std::string password, text_at(*document, "gateway.auth.password", local.environment));
+        hints.config_token = Secret(std::move(token));
+        hints.config_password = Secret(std::move(password));
     }
     if (hints.config_token.empty()) hints.config_token = own_token(local);
     return wire::resolve_target(local.environment, hints);

@@ -81,7 +81,8 @@ inline constexpr Millis kLongestTtl{7LL * 24 * 60 * 60 * 1000};
 //
 // Order of a decision: intention in the database, record in the chain, decision in the database; only then is it in
 // effect. A crash in between leaves the request pending; the record that may stand in the chain already is declared void
-// ("approval.void") before anything else is said about that request.
+// ("approval.void") before anything else is said about that request. So is a request whose making was cut short, with
+// the next call of request() or expire_due().
 // Time: expiry is judged by the wall clock, by the steady clock while the process lives, whichever comes first; a wall
 // clock that goes backwards revives nothing.
 class Desk {

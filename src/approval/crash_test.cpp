@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "approval/approval.hpp"
 #include "crypto/random.hpp"
@@ -89,6 +90,7 @@ TEST(ApprovalCrash, kills_lose_nothing_and_leave_nothing_half_decided) {
         ASSERT_TRUE(found) << id;
         if (word != 'p') EXPECT_EQ(found->status, status_for(word));  // 'p' may have been decided without the answer getting out
     }
+    ASSERT_TRUE(house.runtime.run_until_done(house.desk->expire_due()));  // ends what was being made
     for (const Record& record : house.desk->pending()) {
         auto decided = house.runtime.run_until_done(house.desk->decide(record.id, Decision::deny, {.id = "operator:d2", .display = "", .human = ""}, "cli"));
         ASSERT_TRUE(decided) << decided.error().message();
@@ -96,6 +98,7 @@ TEST(ApprovalCrash, kills_lose_nothing_and_leave_nothing_half_decided) {
     }
     // In the chain: one decision in effect for each request, every other one declared void.
     std::map<std::string, int> in_effect;
+    std::set<std::string> open;
     std::ifstream lines(scratch / "audit" / "audit.jsonl");
     for (std::string line; std::getline(lines, line);) {
         const auto record = json::parse_object(line);
@@ -104,7 +107,10 @@ TEST(ApprovalCrash, kills_lose_nothing_and_leave_nothing_half_decided) {
         const std::string id = json::string_or(*json::object_at(*record, "body"), "id");
         if (kind == "approval.decided") ++in_effect[id];
         if (kind == "approval.void") in_effect[id] = 0;
+        if (kind == "approval.requested") open.insert(id);
+        if (kind == "approval.void" && !house.desk->find(ApprovalId(id))) open.erase(id);
     }
+    for (const auto& id : open) EXPECT_TRUE(house.desk->find(ApprovalId(id))) << id << " was never put up, and the chain does not say so";
     for (const auto& [id, word] : last_word) EXPECT_EQ(in_effect[id], 1) << id;
     EXPECT_TRUE(audit::verify({scratch / "audit"})->at(0).intact());
     EXPECT_GT(last_word.size(), std::size_t(kKills));

@@ -67,6 +67,7 @@ public:
 
     Result<> load() {
         PINCER_TRY(latest_wall_, detail::latest_moment(db_));
+        PINCER_TRY(unmade_, detail::load_unmade(db_));
         PINCER_TRY(auto all, detail::load_pending(db_));
         for (auto& [record, intent] : all) {
             const ApprovalId id = record.id;
@@ -84,6 +85,7 @@ public:
         if (pending_.size() + being_made_ >= kMostPending) {
             co_return refuse(ErrorCode::rate_limited, "APPROVAL_TOO_MANY", fmt::format("{} requests wait for a decision already", kMostPending));
         }
+        PINCER_CO_CHECK(co_await declare_unmade());
         ++being_made_;
         auto made = co_await make(std::move(request), lifetime);
         --being_made_;
@@ -135,6 +137,7 @@ public:
     }
 
     Task<Result<std::vector<Record>>> expire_due() override {
+        PINCER_CO_CHECK(co_await declare_unmade());
         std::vector<ApprovalId> due;
         for (const auto& [id, waiting] : pending_) {
             if (!waiting.busy && is_due(waiting)) due.push_back(id);  // busy: somebody settles it this moment
@@ -219,12 +222,43 @@ private:
                           {"expiresAt", to_rfc3339_millis(record.expires_at)}, {"sessionKey", request.session_key}, {"runId", request.run_id}};
         audit::Entry entry{.kind = "approval.requested", .actor = request.requester.id, .body = std::move(body), .follows = request.follows};
         record.request = std::move(request);
-        // The chain first: a record of a request that nobody was told of harms nobody, a request without one would.
-        PINCER_CO_TRY(const auto ref, co_await chain_.append(std::move(entry)));
-        record.requested_ref = ref.str();
-        PINCER_CO_CHECK(co_await detail::insert(db_, record));
+        auto written = co_await write_down(record, std::move(entry));
+        if (!written) {
+            unmade_.push_back(record.id);
+            co_return Failure(std::move(written).error());
+        }
+        record.requested_ref = *std::move(written);
         pending_.emplace(record.id, Waiting{.record = record, .intent = {}, .steady_end = steady_end, .busy = nullptr});
         co_return record;
+    }
+
+    // The shelf first, as something that is being made, then the chain: a record in the chain of a request that never
+    // came to be is known by that, and declared void.
+    Task<Result<std::string>> write_down(Record record, audit::Entry entry) {
+        const ApprovalId id = record.id;
+        PINCER_CO_CHECK(co_await detail::insert(db_, std::move(record)));
+        PINCER_CO_TRY(const auto ref, co_await chain_.append(std::move(entry)));
+        std::string requested_ref = ref.str();
+        PINCER_CO_CHECK(co_await detail::write_made(db_, id, requested_ref));
+        co_return requested_ref;
+    }
+
+    Task<Result<>> declare_unmade() {
+        while (!unmade_.empty()) {
+            const ApprovalId id = unmade_.back();
+            unmade_.pop_back();  // two tasks at once do not declare the same one
+            auto declared = co_await declare_unmade(id);
+            if (declared) continue;
+            unmade_.push_back(id);
+            co_return declared;
+        }
+        co_return Result<>();
+    }
+    Task<Result<>> declare_unmade(ApprovalId id) {
+        json::object body{{"id", id.str()}, {"why", "it was never put up: the process stopped, or could not write, while it was made"}};
+        audit::Entry entry{.kind = "approval.void", .actor = "desk", .body = std::move(body), .follows = {}};
+        PINCER_CO_CHECK(co_await chain_.append(std::move(entry)));
+        co_return co_await detail::erase_unmade(db_, id);
     }
 
     // Marks the entry as busy, so that there is one winner, and tells the others when it is over. The caller has seen
@@ -286,6 +320,7 @@ private:
     crypto::Random& random_;
     const Policy policy_;
     std::map<ApprovalId, Waiting> pending_;  // a map: references stay good while others come and go
+    std::vector<ApprovalId> unmade_;         // may stand in the chain, and never came to be
     std::size_t being_made_ = 0;
     WallTime latest_wall_{};
     std::vector<std::function<void(const Record&)>> listeners_;

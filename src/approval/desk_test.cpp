@@ -379,6 +379,48 @@ TEST_F(Desks, a_decision_cut_short_at_any_point_is_wholly_done_or_wholly_not) {
     }
 }
 
+// Every point at which the making of a request can be cut short. What the chain says was asked and what anybody can
+// decide are the same requests in the end.
+TEST_F(Desks, a_request_cut_short_at_any_point_waits_or_is_declared_void) {
+    struct Point {
+        const char* name;
+        bool in_database;
+        Break how;
+        int call;
+        bool recorded;  // approval.requested is in the chain after the crash
+        bool waits;     // after a restart
+    };
+    constexpr Point kPoints[] = {
+        {"before the shelf", true, Break::before, 0, false, false}, {"on the shelf", true, Break::after, 0, false, false},
+        {"before the record", false, Break::before, 0, false, false}, {"after the record", false, Break::after, 0, true, false},
+        {"before it waits", true, Break::before, 1, true, false}, {"after it waits", true, Break::after, 1, true, true},
+    };
+    for (const bool same_process : {false, true}) {
+        for (const Point& point : kPoints) {
+            if (same_process && point.waits) continue;  // the desk cannot know
+            SCOPED_TRACE(fmt::format("{} {}", point.name, same_process ? "and going on" : "and a restart"));
+            const std::size_t requested = count_of("approval.requested");
+            const std::size_t voided = count_of("approval.void");
+            const std::size_t waiting = desk_->pending().size();
+            (point.in_database ? db_fault_ : chain_fault_) = {.how = point.how, .calls_left = point.call};
+            EXPECT_FALSE(runtime_.run_until_done(desk_->request(a_request())));
+            db_fault_ = chain_fault_ = {};
+            EXPECT_EQ(count_of("approval.requested") - requested, point.recorded ? 1u : 0u);
+            if (!same_process) restart();
+            EXPECT_EQ(desk_->pending().size() - waiting, point.waits ? 1u : 0u);
+            ask();
+            ASSERT_TRUE(runtime_.run_until_done(desk_->expire_due()));
+            const std::size_t void_now = count_of("approval.void") - voided;
+            EXPECT_GE(void_now, point.recorded && !point.waits ? 1u : 0u);
+            EXPECT_LE(void_now, point.waits ? 0u : 1u);
+            restart();
+            ASSERT_TRUE(runtime_.run_until_done(desk_->expire_due()));
+            EXPECT_EQ(count_of("approval.void") - voided, void_now) << "once";
+            EXPECT_TRUE(audit::verify({scratch_ / "audit"})->at(0).intact());
+        }
+    }
+}
+
 TEST_F(Desks, a_decision_whose_answer_was_lost_is_found_after_a_restart) {
     const Record made = ask();
     db_fault_ = {.how = Break::after, .calls_left = 1};

@@ -7,6 +7,7 @@ PINCER_NODE_TOOLS  where tools/node_tools has installed the clients of others (d
 
 from __future__ import annotations
 
+import collections
 import importlib.util
 import json
 import os
@@ -34,6 +35,7 @@ _doubles = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_doubles)
 programs, start_double, start_node = _doubles.programs, _doubles.start_double, _doubles.start_node  # start_double("slack_double.py")
 
+KILLS = pytest.StashKey[collections.Counter[str]]()
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
@@ -133,6 +135,19 @@ class Gateway:
         """SIGHUP: reads mcp.servers again."""
         assert self.process
         self.process.send_signal(signal.SIGHUP)
+
+
+@pytest.fixture(scope="session")
+def kill_tally(request: pytest.FixtureRequest) -> collections.Counter[str]:
+    """What the kills of this run came to; told at its end."""
+    return request.config.stash.setdefault(KILLS, collections.Counter())
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if tally := config.stash.get(KILLS, None):
+        terminalreporter.write_line(
+            f"story kills: {tally['stories']} stories, {tally['kills']} kills, {tally['restarts']} restarts, {tally['lost']} lost, {tally['doubled']} doubled, "
+            f"{tally['twice']} applied twice, {tally['marked']} repeated with a mark (Telegram), {tally['stories'] - tally['whole']} failed")
 
 
 @pytest.fixture(scope="session")

@@ -417,7 +417,7 @@ def test_a_changed_byte_of_the_record_is_found(play: Play) -> None:
     clanker.run("health")
     path = clanker.home / "clanker" / "audit" / "audit.jsonl"
     path.write_text(path.read_text().replace('"healthy"', '"unhealthy"', 1))
-    told = clanker.json("audit", "verify", code=1)
+    told = clanker.json("audit", "verify", code=3)
     assert not told["intact"] and told["chains"][0]["findings"]
 
 

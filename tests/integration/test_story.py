@@ -63,7 +63,7 @@ def check_answer(text: str) -> None:
                  "panic: missing environment variable PAYMENT_URL", "cost: not connected"):
         assert fact in text, f"{fact} is missing in:\n{text}"
     sentences = [line for line in text.split("What could not be read")[0].splitlines()
-                 if line and not line.lstrip().startswith("|") and line.strip("*_# ") not in ("What broke", "What changed")]
+                 if line and not line.lstrip().startswith("|") and line.strip("*_# ") not in ("", "What broke", "What changed")]
     assert len(sentences) >= 8
     for line in sentences:
         assert re.search(r"\[((k8s|gh):[0-9a-f]{6} )+· read \d\d:\d\d:\d\dZ\]$", line), f"no evidence and time: {line}"

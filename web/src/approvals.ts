@@ -2,14 +2,32 @@
 import type { Fields, Gateway } from "./gateway";
 import { button, byId, el, time } from "./view";
 
-const KEPT_DECISIONS = 8;
+function titleOf(request: Fields): string {
+  return request.title ?? `Run ${request.command}`;
+}
+
+function until(ms: number): string {
+  const minutes = Math.max(0, Math.round((ms - Date.now()) / 60_000));
+  return `${time(ms)} (in ${minutes} min)`;
+}
+
+interface Open {
+  card: HTMLElement;
+  title: string;
+  sessionKey: string;
+}
 
 export class Approvals {
-  private readonly open = new Map<string, HTMLElement>();
+  private readonly open = new Map<string, Open>();
   private readonly list = byId("approvals");
   private readonly decided = byId("decided");
 
-  constructor(private readonly gateway: Gateway) {}
+  constructor(private readonly gateway: Gateway, private readonly onChange: () => void) {}
+
+  // What waits in this conversation, by title.
+  waitingIn(sessionKey: string): string[] {
+    return [...this.open.values()].filter((one) => one.sessionKey === sessionKey).map((one) => one.title);
+  }
 
   async load(): Promise<void> {
     this.open.clear();
@@ -23,35 +41,37 @@ export class Approvals {
   requested(approval: Fields): void {
     if (this.open.has(approval.id)) return;
     const card = this.card(approval);
-    this.open.set(approval.id, card);
+    this.open.set(approval.id, { card, title: titleOf(approval.request), sessionKey: approval.request.sessionKey ?? "" });
     this.list.append(card);
     this.count();
   }
 
   resolved(outcome: Fields): void {
-    this.open.get(outcome.id)?.remove();
+    this.open.get(outcome.id)?.card.remove();
     this.open.delete(outcome.id);
-    this.count();
-    const title = outcome.request?.title ?? outcome.request?.command ?? outcome.id;
+    const title = outcome.request ? titleOf(outcome.request) : outcome.id;
     const who = outcome.resolvedBy ?? "nobody (expired)";
     const verb = outcome.decision === "deny" ? (outcome.resolvedBy ? "Denied" : "Expired") : "Approved";
     this.decided.prepend(el("div", { class: "card done" }, el("strong", {}, `${verb}: `), title, el("p", { class: "quiet" }, `by ${who} at ${time(outcome.ts)}`)));
     while (this.decided.childElementCount > KEPT_DECISIONS) this.decided.lastElementChild!.remove();
+    this.count();
   }
 
   private card(approval: Fields): HTMLElement {
     const request = approval.request;
+    const about = el("p", {}, request.description ?? "");
     const facts = el("dl");
-    const fact = (name: string, value: unknown) => value && facts.append(el("dt", {}, name), el("dd", {}, String(value)));
-    const card = el("article", { class: `card ${request.severity ?? "warning"}` }, el("h3", {}, request.title ?? `Run ${request.command}`), el("p", {}, request.description ?? ""), facts);
-    fact("Tool", request.toolName);
-    fact("Expires", time(approval.expiresAtMs));
-    // The digest, the risk and who asked stand in the record, not in the event.
+    const card = el("article", { class: `card ${request.severity ?? "warning"}` }, el("h3", {}, titleOf(request)), about, facts);
+    // Where it would be done, on which conditions, how it is taken back: that stands in the record, not in the event.
     this.gateway.call("approval.describe", { id: approval.id }).then((record) => {
-      fact("Risk", record.risk);
-      fact("Asked by", record.requestedBy);
-      fact("Digest", record.digest?.slice(0, 16));
-    }, () => {});
+      let before = "";
+      for (const { name, text } of record.facts ?? []) {
+        if (text === request.description) about.remove();
+        if (name !== before) facts.append(el("dt", {}, name));
+        facts.append(el("dd", {}, name === "Expires" ? until(approval.expiresAtMs) : text));
+        before = name;
+      }
+    }, (problem) => { about.append(` (${(problem as Error).message})`); });
     const error = el("p", { class: "error", role: "alert" });
     const decide = (decision: string) => async () => {
       for (const b of card.querySelectorAll("button")) b.disabled = true;
@@ -70,8 +90,10 @@ export class Approvals {
     const badge = byId("approval-count");
     badge.hidden = this.open.size === 0;
     badge.textContent = String(this.open.size);
+    byId("decided-title").hidden = !this.decided.childElementCount;
     document.title = this.open.size ? `(${this.open.size}) OpenClaw Gateway` : "OpenClaw Gateway";
     if (!this.open.size && !this.list.childElementCount) this.list.replaceChildren(el("p", { class: "quiet none" }, "Nothing waits for you."));
-    else this.list.querySelector(".none")?.remove();
+    else if (this.open.size) this.list.querySelector(".none")?.remove();
+    this.onChange();
   }
 }

@@ -3,7 +3,7 @@ import type { Fields, Gateway } from "./gateway";
 import { markdown } from "./markdown";
 import { button, byId, el, time } from "./view";
 
-const SUGGESTIONS = ["Is production healthy after the last deploy?", "What changed in production in the last hour?", "Roll it back."];
+const SUGGESTIONS = ["Is production healthy after the last deploy?", "What changed in the last hour?", "Roll it back."];
 
 export class Chat {
   sessionKey = "agent:main:main";
@@ -12,6 +12,7 @@ export class Chat {
   private readonly box = byId<HTMLTextAreaElement>("question");
   private shown = new Set<string>();
   private working?: HTMLLIElement;
+  private waiting: string[] = [];
 
   constructor(private readonly gateway: Gateway, private readonly onError: (text: string) => void) {
     byId<HTMLFormElement>("ask").addEventListener("submit", (event) => {
@@ -25,6 +26,8 @@ export class Chat {
       }
     });
     byId("suggestions").append(...SUGGESTIONS.map((text) => button(text, () => this.send(text))));
+    // What is written last stays in view when the room for it changes.
+    new ResizeObserver(() => { this.list.scrollTop = this.list.scrollHeight; }).observe(this.list);
   }
 
   async open(sessionKey: string): Promise<void> {
@@ -40,6 +43,14 @@ export class Chat {
     }
   }
 
+  // Titles of the requests that this conversation waits for.
+  waitFor(titles: string[]): void {
+    const had = this.waiting.length > 0;
+    this.waiting = titles;
+    if (titles.length) this.work(`Waiting for an approval: ${titles.join(", ")}`);
+    else if (had && this.working) this.work("Working …");
+  }
+
   onMessage(payload: Fields): void {
     if (payload.sessionKey === this.sessionKey) this.show(payload.message);
   }
@@ -49,7 +60,7 @@ export class Chat {
     if (payload.sessionKey !== this.sessionKey) return;
     if (event === "chat" && payload.state === "delta") this.work(payload.message.content[0].text, true);
     else if (event === "chat" && (payload.state === "aborted" || payload.state === "error")) this.stopWork();
-    else if (event === "agent" && payload.data?.phase === "approval") this.work("Waiting for an approval …");
+    else if (event === "agent" && payload.data?.phase === "approval") this.work(`Waiting for an approval${this.waiting.length ? `: ${this.waiting.join(", ")}` : " …"}`);
     else if (event === "agent" && payload.stream === "tool") this.work(`Reading with ${payload.data.tool ?? payload.data.name ?? "a tool"} …`);
     else if (event === "chat" && payload.state === "status") this.work("Working …");
     else if (event === "agent" && (payload.data?.phase === "end" || payload.data?.phase === "error")) this.stopWork();

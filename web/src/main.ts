@@ -35,7 +35,7 @@ const showLink = (text: string, kind: string) => {
   link.className = `pill ${kind}`;
 };
 const chat = new Chat(gateway, (text) => showLink(text, "off"));
-const approvals = new Approvals(gateway);
+const approvals: Approvals = new Approvals(gateway, () => chat.waitFor(approvals.waitingIn(chat.sessionKey)));
 const sidebar = new Sidebar(gateway, openSession);
 
 let refreshing = 0;
@@ -45,7 +45,9 @@ function refreshSoon(): void {
 }
 
 async function openSession(sessionKey: string): Promise<void> {
+  document.body.classList.remove("menu");
   await chat.open(sessionKey);
+  chat.waitFor(approvals.waitingIn(sessionKey));
   refreshSoon();
 }
 
@@ -68,6 +70,7 @@ gateway.onEvent = (event, payload) => {
   if (event.endsWith(".approval.resolved")) approvals.resolved(payload);
   if (event === "sessions.changed" || event === "session.message") refreshSoon();
 };
+byId("menu").addEventListener("click", () => document.body.classList.toggle("menu"));
 byId("new-chat").addEventListener("click", () => openSession(`agent:main:webchat:direct:${crypto.randomUUID()}`));
 window.setInterval(refreshSoon, 15_000);
 identity.load().then(() => gateway.connect());

@@ -39,8 +39,8 @@ export function markdown(text: string): Node[] {
       for (at++; at < lines.length && !lines[at].startsWith("```"); at++) code.push(lines[at]);
       at++;
       blocks.push(el("pre", {}, el("code", {}, code.join("\n"))));
-    } else if (/^#{1,4} /.test(line)) {
-      blocks.push(el("h3", {}, ...inline(line.replace(/^#+ /, ""))));
+    } else if (/^#{1,4} /.test(line) || /^\*\*[^*]+\*\*$/.test(line)) {  // a line of bold alone is a heading too
+      blocks.push(el("h3", {}, ...inline(line.replace(/^#+ |\*\*/g, ""))));
       at++;
     } else if (/^\s*([-*]|\d+\.) /.test(line)) {
       const list = el(/^\s*\d/.test(line) ? "ol" : "ul");

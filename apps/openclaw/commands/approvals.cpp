@@ -83,16 +83,46 @@ ExitCode list(const Local& local, const Arguments& arguments) {
     return ExitCode::ok;
 }
 
+std::string status_of(const json::object& record) {
+    const std::string status = json::string_or(record, "status", "pending");
+    const std::string by = json::string_or(record, "resolvedBy");
+    return by.empty() ? status : fmt::format("{} by {} via {}", status, by, json::string_or(record, "resolvedVia"));
+}
+
+// Whole, however long: what is approved is not cut.
+void print_fact(const std::string& name, const std::string& text) {
+    print(strip_control(fmt::format("{:<13} {}", name, text)));
+}
+
+void print_record(const json::object& record) {
+    const json::object* request = json::object_at(record, "request");
+    const std::string title = request ? json::string_or(*request, "title", json::string_or(*request, "command")) : "";
+    print(strip_control(title) + "\n");
+    print_fact("Id", json::string_or(record, "id"));
+    print_fact("Status", status_of(record));
+    std::string before;
+    const json::array* facts = json::array_at(record, "facts");
+    for (std::size_t i = 0; facts && i < facts->size(); ++i) {
+        const json::object* fact = (*facts)[i].if_object();
+        if (!fact) continue;
+        const std::string name = json::string_or(*fact, "name");
+        print_fact(name == before ? "" : name, json::string_or(*fact, "text"));
+        before = name;
+    }
+}
+
 ExitCode get(const Local& local, const Arguments& arguments) {
-    GatewayQuestion question{.method = "approval.describe", .params = json::object{{"id", arguments.id}}};
-    auto whole = ask_gateway(local, arguments, std::string(kScope), std::move(question));
-    if (whole) return print_json(*whole), ExitCode::ok;
-    if (whole.error().code() != ErrorCode::not_found) return tell(whole.error());
-    auto open = open_requests(local, arguments);  // an abbreviated id
+    auto open = open_requests(local, arguments);
     if (!open) return tell(open.error());
     const auto one = find_open(std::move(*open), arguments.id);
-    if (!one) return tell(one.error());
-    print_json(json::value(with_kind(*one)));
+    if (!one && one.error().code() == ErrorCode::invalid_argument) return tell(one.error());
+    // One that is open no more has its record all the same, under its whole id.
+    const std::string id = one ? json::string_or(one->row, "id") : arguments.id;
+    GatewayQuestion question{.method = "approval.describe", .params = json::object{{"id", id}}};
+    const auto whole = ask_gateway(local, arguments, std::string(kScope), std::move(question));
+    if (!whole) return tell(one || whole.error().code() != ErrorCode::not_found ? whole.error() : one.error());
+    if (arguments.json || !whole->is_object()) return print_json(*whole), ExitCode::ok;
+    print_record(whole->get_object());
     return ExitCode::ok;
 }
 

@@ -34,7 +34,7 @@ constexpr std::string_view kSelectPending =
     "decided_via, decided_at, settled_ref FROM approval_request WHERE status = 'pending' ORDER BY created_at, id";
 constexpr std::string_view kSelectOne =
     "SELECT id, request, status, created_at, expires_at, requested_ref, intent, decision, decided_by, decided_by_display, decided_by_human, "
-    "decided_via, decided_at, settled_ref FROM approval_request WHERE id = ?";
+    "decided_via, decided_at, settled_ref FROM approval_request WHERE id = ? AND status <> 'making'";
 
 json::object to_json(const Principal& p) { return {{"id", p.id}, {"display", p.display}, {"human", p.human}}; }
 
@@ -147,6 +147,17 @@ Result<std::optional<Record>> load_one(storage::Database& db, const ApprovalId& 
     return std::optional<Record>((*found)->record);
 }
 
+Result<std::vector<ApprovalId>> load_unmade(storage::Database& db) {
+    std::vector<ApprovalId> all;
+    PINCER_CHECK(db.read([&](Connection& c) {
+        return c.query("SELECT id FROM approval_request WHERE status = 'making' ORDER BY created_at, id", {}, [&](const Row& row) {
+            all.emplace_back(row.text(0));
+            return true;
+        });
+    }));
+    return all;
+}
+
 Result<WallTime> latest_moment(storage::Database& db) {
     std::int64_t latest = 0;
     PINCER_CHECK(db.read([&](Connection& c) {
@@ -160,8 +171,23 @@ Result<WallTime> latest_moment(storage::Database& db) {
 
 Task<Result<>> insert(storage::Database& db, Record r) {
     std::function<Result<>(Connection&)> work = [r = std::move(r)](Connection& c) -> Result<> {
-        PINCER_CHECK(c.execute("INSERT INTO approval_request(id, request, status, created_at, expires_at, requested_ref) VALUES(?, ?, 'pending', ?, ?, ?)",
+        PINCER_CHECK(c.execute("INSERT INTO approval_request(id, request, status, created_at, expires_at, requested_ref) VALUES(?, ?, 'making', ?, ?, ?)",
                                {r.id.str(), to_json_text(r.request), to_millis(r.created_at), to_millis(r.expires_at), r.requested_ref}));
+        return {};
+    };
+    return db.write(std::move(work));
+}
+
+Task<Result<>> write_made(storage::Database& db, ApprovalId id, std::string requested_ref) {
+    std::function<Result<>(Connection&)> work = [id = std::move(id), ref = std::move(requested_ref)](Connection& c) {
+        return expect_one(c.execute("UPDATE approval_request SET status = 'pending', requested_ref = ? WHERE id = ? AND status = 'making'", {ref, id.str()}));
+    };
+    return db.write(std::move(work));
+}
+
+Task<Result<>> erase_unmade(storage::Database& db, ApprovalId id) {
+    std::function<Result<>(Connection&)> work = [id = std::move(id)](Connection& c) -> Result<> {
+        PINCER_CHECK(c.execute("DELETE FROM approval_request WHERE id = ? AND status = 'making'", {id.str()}));
         return {};
     };
     return db.write(std::move(work));

@@ -19,7 +19,13 @@ Result<std::optional<Record>> load_one(storage::Database& db, const ApprovalId& 
 // The latest moment that any row speaks of: the wall clock has been there.
 Result<WallTime> latest_moment(storage::Database& db);
 
+// Ids whose making a crash cut short: the chain may have a record of each, nobody was told of any.
+Result<std::vector<ApprovalId>> load_unmade(storage::Database& db);
+
+// Not pending yet, and found by nobody, until write_made().
 Task<Result<>> insert(storage::Database& db, Record record);
+Task<Result<>> write_made(storage::Database& db, ApprovalId id, std::string requested_ref);
+Task<Result<>> erase_unmade(storage::Database& db, ApprovalId id);
 // conflict when it is no longer pending.
 Task<Result<>> write_intent(storage::Database& db, ApprovalId id, std::string intent);
 Task<Result<>> write_settled(storage::Database& db, Record record);

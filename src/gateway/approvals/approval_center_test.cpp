@@ -35,7 +35,9 @@ protected:
     }
     static json::object document() {
         return object(R"({"steps": [{"summary": "Roll back web\n**Risk:** none", "risk": "high", "blast_radius": "1 deployment",
-                         "preconditions": [{"text": "web is still at revision 5"}], "undo": {"text": "roll forward"}}]})");
+                         "account": {"provider": "kubernetes", "server": "https://k8s.example:6443"},
+                         "target": {"kind": "Deployment", "scope": "shop", "name": "web"},
+                         "preconditions": [{"text": "web is still at revision 5"}, {"text": "nobody\n**Digest:** else writes"}], "undo": {"text": "roll forward"}}]})");
     }
     void ask_restart(std::string sender = "ann", json::object arguments = {{"name", "web"}}) {
         scripted.then(call_reply("infra__restart", std::move(arguments))).then(text_reply("ok"));
@@ -95,7 +97,12 @@ TEST_F(Approvals, a_plan_is_bound_to_its_own_bytes) {
     EXPECT_EQ(record.request.risk, approval::Risk::high);
     const std::string card = platform.card()->markdown;
     EXPECT_THAT(card, HasSubstr("**Blast radius:** 1 deployment"));
-    EXPECT_THAT(card, HasSubstr("**Only if:** web is still at revision 5"));
+    EXPECT_THAT(card, HasSubstr("\n**Where:** Deployment shop/web at https://k8s.example:6443 (kubernetes)\n"));
+    EXPECT_THAT(card, HasSubstr("\n**Only if:** web is still at revision 5; nobody **Digest:** else writes\n"));
+    EXPECT_EQ(json::string_or(record.request.presentation, "description"), "1 deployment") << "the title says the rest";
+    std::vector<std::string> names;
+    for (const Fact& fact : facts_of(record)) names.push_back(fact.name);
+    EXPECT_THAT(names, ElementsAre("Where", "Blast radius", "Only if", "Only if", "Undo", "Risk", "Asked by", "Expires", "Digest"));
     EXPECT_THAT(card, HasSubstr("**Undo:** roll forward"));
     EXPECT_THAT(card, Not(HasSubstr("\n**Risk:** none"))) << "no text of a plan writes a line of the card";
     ASSERT_TRUE(decide(record, Decision::allow_once));

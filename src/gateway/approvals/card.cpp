@@ -32,33 +32,66 @@ std::string one_line(std::string_view value) {
     return line;
 }
 
-// Lines of "name: value" for what the plan says of itself.
-void add_line(std::string& text, std::string_view name, const std::string& value) {
-    if (!value.empty()) text += fmt::format("\n**{}:** {}", name, value);
-}
-
 std::string text_of(const json::object& o, std::string_view key) {
     const json::value* v = json::find(o, key);
     if (!v || v->is_null()) return {};
     return one_line(v->is_string() ? std::string(v->get_string()) : json::write(*v));
 }
 
-// The plan's own words for each step: what, how far it reaches, under which conditions, how it is taken back.
-void add_steps(std::string& text, const json::object& plan) {
-    const json::array* steps = json::array_at(plan, "steps");
-    if (!steps) return;
-    for (const auto& item : *steps) {
-        const json::object* step = item.if_object();
-        if (!step) continue;
-        add_line(text, "Step", text_of(*step, "summary"));
-        add_line(text, "Blast radius", text_of(*step, "blast_radius"));
-        if (const json::array* conditions = json::array_at(*step, "preconditions")) {
-            for (const auto& condition : *conditions) {
-                if (const json::object* c = condition.if_object()) add_line(text, "Only if", text_of(*c, "text"));
-            }
-        }
-        if (const json::object* undo = json::object_at(*step, "undo")) add_line(text, "Undo", text_of(*undo, "text"));
+void add_fact(std::vector<Fact>& facts, std::string_view name, std::string text) {
+    if (!text.empty()) facts.push_back({std::string(name), std::move(text)});
+}
+
+// "Deployment shop/checkout at https://k8s.example:6443 (kubernetes)".
+std::string place_of(const json::object& step) {
+    std::string place;
+    if (const json::object* target = json::object_at(step, "target")) {
+        const std::string scope = text_of(*target, "scope");
+        place = text_of(*target, "kind") + " " + (scope.empty() ? "" : scope + "/") + text_of(*target, "name");
     }
+    const json::object* account = json::object_at(step, "account");
+    if (!account) return place;
+    for (const char* key : {"server", "repository", "account"}) {
+        if (const std::string where = text_of(*account, key); !where.empty()) place += (place.empty() ? "" : " at ") + where;
+    }
+    const std::string provider = text_of(*account, "provider");
+    return provider.empty() ? place : place + " (" + provider + ")";
+}
+
+void add_conditions(std::vector<Fact>& facts, const json::object& step) {
+    const json::array* conditions = json::array_at(step, "preconditions");
+    for (std::size_t i = 0; conditions && i < conditions->size(); ++i) {
+        if (const json::object* one = (*conditions)[i].if_object()) add_fact(facts, "Only if", text_of(*one, "text"));
+    }
+}
+
+// The plan's own words for each step: what, where, how far it reaches, under which conditions, how it is taken back.
+void add_steps(std::vector<Fact>& facts, const json::object& plan) {
+    const json::array* steps = json::array_at(plan, "steps");
+    for (std::size_t i = 0; steps && i < steps->size(); ++i) {
+        const json::object* step = (*steps)[i].if_object();
+        if (!step) continue;
+        if (steps->size() > 1) add_fact(facts, fmt::format("Step {}", i + 1), text_of(*step, "summary"));
+        add_fact(facts, "Where", place_of(*step));
+        add_fact(facts, "Blast radius", text_of(*step, "blast_radius"));
+        add_conditions(facts, *step);
+        if (const json::object* undo = json::object_at(*step, "undo")) add_fact(facts, "Undo", text_of(*undo, "text"));
+    }
+}
+
+// A single step says itself in the title; what it reaches is more use below it than the same words again.
+std::string description_of(const json::array& steps) {
+    if (steps.size() == 1) {
+        const json::object* step = steps.front().if_object();
+        const std::string reach = step ? text_of(*step, "blast_radius") : "";
+        return reach.empty() && step ? text_of(*step, "summary") : reach;
+    }
+    std::string text;
+    for (const auto& item : steps) {
+        const json::object* step = item.if_object();
+        if (step) text += (text.empty() ? "" : "\n") + text_of(*step, "summary");
+    }
+    return text;
 }
 
 }  // namespace
@@ -87,16 +120,14 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
         const json::array* steps = json::array_at(*document, "steps");
         if (!steps || steps->empty()) return PINCER_FAIL(refused, "the plan of {} has no steps", gated.call.name);
         request.risk = approval::Risk::read;
-        description.clear();
         for (const auto& item : *steps) {
             const json::object* step = item.if_object();
             const auto risk = step ? approval::parse_risk(json::string_or(*step, "risk")) : std::nullopt;
             if (!risk) return PINCER_FAIL(refused, "a step of the plan of {} does not say its risk", gated.call.name);
             request.risk = std::max(request.risk, *risk);
-            if (!description.empty()) description += "\n";
-            description += text_of(*step, "summary");
         }
-        title = steps->size() == 1 ? description : fmt::format("{} changes: {}", steps->size(), description);
+        description = description_of(*steps);
+        title = steps->size() == 1 ? text_of(*steps->front().if_object(), "summary") : fmt::format("{} changes: {}", steps->size(), description);
     }
     request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
@@ -120,14 +151,29 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
     return request;
 }
 
+std::vector<Fact> facts_of(const approval::Record& record) {
+    std::vector<Fact> facts;
+    add_steps(facts, record.request.subject);
+    add_fact(facts, "Risk", std::string(approval::name_of(record.request.risk)));
+    add_fact(facts, "Asked by", one_line(record.request.requester.display));
+    add_fact(facts, "Expires", to_rfc3339(record.expires_at));
+    add_fact(facts, "Digest", record.request.subject_digest.substr(0, 16));
+    return facts;
+}
+
 std::string card_markdown(const approval::Record& record) {
     const json::object& shown = record.request.presentation;
-    std::string text = fmt::format("**Approval needed: {}**\n\n{}\n", json::string_or(shown, "title"), json::string_or(shown, "description"));
-    add_steps(text, record.request.subject);
-    add_line(text, "Risk", std::string(approval::name_of(record.request.risk)));
-    add_line(text, "Asked by", one_line(record.request.requester.display));
-    add_line(text, "Expires", to_rfc3339(record.expires_at));
-    add_line(text, "Digest", "`" + record.request.subject_digest.substr(0, 16) + "`");
+    const std::vector<Fact> facts = facts_of(record);
+    const std::string description = json::string_or(shown, "description");
+    const bool said_below = std::ranges::any_of(facts, [&](const Fact& fact) { return fact.text == description; });
+    std::string text = fmt::format("**Approval needed: {}**\n\n", json::string_or(shown, "title"));
+    if (!said_below) text += description + "\n";
+    std::string_view before;
+    for (const Fact& fact : facts) {
+        const std::string told = fact.name == "Digest" ? "`" + fact.text + "`" : fact.text;
+        text += fact.name == before ? "; " + told : fmt::format("\n**{}:** {}", fact.name, told);
+        before = fact.name;
+    }
     text += fmt::format("\n\nOr write `/approve {} allow-once` (or `deny`).", record.id.str());
     return text;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "approval/approval.hpp"
 #include "gateway/approvals/approval_center.hpp"
@@ -10,6 +11,15 @@ namespace pincer::gateway {
 
 // The request to put before the Desk: digest, risk, card fields in the Gateway's wire form.
 Result<approval::Request> make_request(const GatedCall& call, approval::Principal requester, const channels::Route& origin);
+
+// What a person should know before deciding, in the order of reading: what, where, how far it reaches, on which
+// conditions, how it is taken back, the risk, who asks, until when, the digest. Each text is one line;
+// several of one name follow one another.
+struct Fact {
+    std::string name;
+    std::string text;
+};
+std::vector<Fact> facts_of(const approval::Record& record);
 
 std::string card_markdown(const approval::Record& record);
 std::string outcome_markdown(const approval::Record& record);   // what the card becomes once it is decided

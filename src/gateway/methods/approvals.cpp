@@ -25,6 +25,9 @@ json::object record_payload(const approval::Record& record) {
     o["digest"] = record.request.subject_digest;
     o["risk"] = approval::name_of(record.request.risk);
     o["requestedBy"] = record.request.requester.display;
+    json::array facts;
+    for (const Fact& fact : facts_of(record)) facts.push_back(json::object{{"name", fact.name}, {"text", fact.text}});
+    o["facts"] = std::move(facts);
     return o;
 }
 
@@ -92,7 +95,7 @@ Answer approval_get(MethodCall& call) {
     return Answer::of({{"approval", approval_snapshot(*record)}});
 }
 
-// Ours: everything that the record knows, the digest and the risk too.
+// Ours: everything that the record knows, with the facts that a card shows.
 Answer approval_describe(MethodCall& call) {
     const auto record = call.core.approvals.desk().find(approval::ApprovalId(json::string_or(call.params, "id")));
     if (!record) return Answer::failed(unknown_id());

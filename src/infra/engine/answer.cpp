@@ -212,15 +212,22 @@ void Writer::inventory(Answer& out, const std::vector<ObjectRef>& only) const {
 }
 
 void Writer::not_read(Answer& out) const {
+    std::vector<std::pair<std::string, std::string>> lines;  // why, and whom it is true of
     for (const auto& coverage : look_.coverage) {
         if (coverage.state == Reach::connected) continue;
         std::string state(name_of(coverage.state));
         std::ranges::replace(state, '_', ' ');
         const bool plain = coverage.state == Reach::unsupported || coverage.reason.empty();
-        out.not_read.push_back(
-            plain ? fmt::format("{}: {}", coverage.provider, coverage.reason.empty() ? state : coverage.reason)
-                  : fmt::format("{}: {} ({})", coverage.provider, state, coverage.reason));
+        std::string why = plain ? (coverage.reason.empty() ? state : coverage.reason)
+                                : fmt::format("{} ({})", state, coverage.reason);
+        const auto same = std::ranges::find(lines, why, &std::pair<std::string, std::string>::first);
+        if (same == lines.end()) {
+            lines.emplace_back(std::move(why), coverage.provider);
+        } else {
+            same->second += ", " + coverage.provider;
+        }
     }
+    for (const auto& [why, whom] : lines) out.not_read.push_back(whom + ": " + why);
 }
 
 }  // namespace
@@ -243,9 +250,14 @@ Answer write_answer(const Look& look, const Question& question) {
 
 namespace {
 
-void put(std::string& text, std::string_view title, const std::vector<Sentence>& sentences) {
+std::string heading(std::string_view title, Markup markup) {
+    const std::string_view mark = markup == Markup::markdown ? "**" : "";
+    return fmt::format("\n{0}{1}{0}\n", mark, title);
+}
+
+void put(std::string& text, std::string_view title, const std::vector<Sentence>& sentences, Markup markup) {
     if (sentences.empty()) return;
-    if (!title.empty()) text += fmt::format("\n{}\n", title);
+    if (!title.empty()) text += heading(title, markup);
     for (const auto& sentence : sentences) {
         text += fmt::format("{}{} [{} · read {}]\n", title.empty() ? "" : "- ", sentence.text,
                             join(sentence.evidence, " "), clock_time(sentence.read_at));
@@ -272,14 +284,14 @@ json::array to_json(const std::vector<Sentence>& sentences) {
 
 }  // namespace
 
-std::string to_text(const Answer& answer) {
+std::string to_text(const Answer& answer, Markup markup) {
     std::string text;
-    put(text, "", answer.verdict);
-    put(text, "What broke", answer.broken);
-    put(text, "What changed", answer.changed);
-    put(text, "What there is", answer.other);
+    put(text, "", answer.verdict, markup);
+    put(text, "What broke", answer.broken, markup);
+    put(text, "What changed", answer.changed, markup);
+    put(text, "What there is", answer.other, markup);
     if (!answer.not_read.empty()) {
-        text += "\nWhat could not be read\n";
+        text += heading("What could not be read", markup);
         for (const auto& line : answer.not_read) text += "- " + line + "\n";
     }
     return text.starts_with('\n') ? text.substr(1) : text;

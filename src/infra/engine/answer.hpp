@@ -23,13 +23,14 @@ struct Answer {
     std::vector<Sentence> changed;
     std::vector<Sentence> broken;
     std::vector<Sentence> other;        // logs, inventory
-    std::vector<std::string> not_read;  // "cost: no billing source is connected"
+    std::vector<std::string> not_read;  // "cost: no billing source is connected"; those of one reason together
 };
 
 Answer write_answer(const Look& look, const Question& question);
 
-// Plain text for a terminal or a chat: each sentence ends with [ids · read hh:mm:ssZ].
-std::string to_text(const Answer& answer);
+// Text for a terminal (plain) or a chat (markdown: bold headings): each sentence ends with [ids · read hh:mm:ssZ].
+enum class Markup { plain, markdown };
+std::string to_text(const Answer& answer, Markup markup = Markup::plain);
 json::object to_json(const Answer& answer);
 
 }  // namespace pincer::infra

@@ -186,6 +186,19 @@ What could not be read
 )");
 }
 
+TEST(Answer, headings_are_bold_in_a_chat_and_one_reason_is_said_once) {
+    Look look = a_look();
+    for (const char* provider : {"aws", "gcp"}) {
+        look.coverage.push_back(covered(provider, Reach::unsupported, false));
+        look.coverage.back().reason = "not built yet";
+    }
+    const Answer answer = write_answer(look, read_question("is production healthy after the last deploy?"));
+    EXPECT_EQ(answer.not_read, (std::vector<std::string>{"cost: not connected (no billing source is connected)", "aws, gcp: not built yet"}));
+    const std::string text = to_text(answer, Markup::markdown);
+    EXPECT_TRUE(text.contains("\n\n**What broke**\n- deployment")) << text;
+    EXPECT_TRUE(text.contains("\n\n**What could not be read**\n- cost")) << text;
+}
+
 TEST(Answer, says_nothing_without_evidence) {
     Look look = a_look();
     look.evidence.clear();
