@@ -68,8 +68,12 @@ void Server::admit(Socket socket, const tcp::endpoint& peer) {
     }
     ErrorCodeAsio ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    auto connection = std::make_shared<detail::ServerConnection>(state_, detail::NetStream(std::move(socket)), ip, peer.port(),
-                                                                 std::move(place));
+    auto connection = std::make_shared<detail::ServerConnection>(state_, detail::NetStream(std::move(socket)), ip, peer.port(), place);
+    const std::weak_ptr<detail::ServerConnection> cuttable = connection;
+    place->on_cut([cuttable] {
+        const auto alive = cuttable.lock();
+        if (alive) alive->cut();
+    });
     serving_.spawn(detail::ServerConnection::run(std::move(connection)));
 }
 

@@ -64,6 +64,11 @@ struct HttpServerOptions {
     std::size_t max_body_bytes = 1u << 20;  // 413 beyond it
     std::size_t max_connections = 4096;
     std::size_t max_connections_per_ip = 1024;
+    // Of these, so many may be strangers: HTTP requests, and WebSockets before admit_peer(). One more, and the oldest of
+    // them is closed (of the same address, when that has its share), so that who is known by name always gets in. 0: no limit
+    // of their own.
+    std::size_t max_strangers = 0;
+    std::size_t max_strangers_per_ip = 0;
     Millis head_timeout{15'000};
     Millis idle_timeout{75'000};
 };

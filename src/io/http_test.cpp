@@ -474,6 +474,59 @@ TEST(HttpServer, connections_over_the_limit_are_closed_at_once) {
     EXPECT_NE(got.find("/4"), std::string::npos);
 }
 
+// Accepts the WebSocket of everybody; who comes by /known has shown who it is.
+Task<> socket_handler(std::shared_ptr<Exchange> exchange) {
+    const bool known = exchange->request().path == "/known";
+    auto socket = co_await exchange->accept_websocket({}, 1024);
+    if (!socket) co_return;
+    if (known) (*socket)->admit_peer();
+    auto said = std::make_shared<const std::string>("welcome");
+    (void)(*socket)->post(std::move(said));
+    for (;;) {
+        const auto message = co_await (*socket)->receive();
+        if (!message) co_return;
+    }
+}
+
+std::string upgrade_of(std::string_view path) {
+    return fmt::format("GET {} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path);
+}
+
+TEST(HttpServer, a_flood_of_strangers_closes_its_own_oldest_and_nobody_who_is_known) {
+    HttpServerOptions options;
+    options.max_strangers = 6;
+    options.max_strangers_per_ip = 3;
+    Fixture f(socket_handler, options);
+    const auto visit = [&]() -> Task<> {
+        RawClient known(f.server->port());
+        known.send(upgrade_of("/known"));
+        EXPECT_NE((co_await known.read_until("welcome")).find("101"), std::string::npos);
+        std::vector<std::unique_ptr<RawClient>> flood;
+        for (int i = 0; i < 50; ++i) {  // half of them are WebSockets that never say anything, half not even that
+            flood.push_back(std::make_unique<RawClient>(f.server->port()));
+            if (i % 2 == 0) {
+                flood.back()->send(upgrade_of("/"));
+                (void)co_await flood.back()->read_until("welcome");
+            } else {
+                flood.back()->send("GET / HT");
+                for (int turn = 0; turn < 5; ++turn) (void)co_await sleep_for(Millis(1));
+            }
+        }
+        for (int i = 0; i < 47; ++i) {
+            (void)co_await flood[std::size_t(i)]->read_to_end();
+            EXPECT_TRUE(flood[std::size_t(i)]->closed()) << i;
+        }
+        RawClient late(f.server->port());
+        late.send(upgrade_of("/known"));
+        EXPECT_NE((co_await late.read_until("welcome")).find("101"), std::string::npos) << "whoever is known gets in all the same";
+        known.send(std::string("\x89\x80\0\0\0\0", 6));  // a ping
+        const std::string pong("\x8a\0", 2);
+        EXPECT_NE((co_await known.read_until(pong)).find(pong), std::string::npos) << "and who was there is there still";
+    };
+    f.runtime.run_until_done(visit());
+}
+
 TEST(HttpServer, stop_lets_the_running_exchange_finish) {
     Runtime runtime;
     Event entered(runtime);

@@ -93,6 +93,12 @@ Result<> check_host(const MessageHead& head) {
     if (hosts[0].empty() || !std::ranges::all_of(hosts[0], is_authority_char)) {
         return PINCER_FAIL(protocol, "the Host field is not a host and a port");
     }
+    // RFC 9112 §3.2.2: in the absolute form it is the target that names the host. Whoever checks the field must not be told another.
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (!head.target.starts_with(scheme)) continue;
+        const std::string_view rest = std::string_view(head.target).substr(scheme.size());
+        if (!iequals(rest.substr(0, rest.find_first_of("/?#")), hosts[0])) return PINCER_FAIL(protocol, "the target names another host than the Host field");
+    }
     return {};
 }
 

@@ -78,7 +78,7 @@ bool set_limit(__rlimit_resource_t what, rlim_t value) {
     ::close_range(unsigned(plan.birth) + 1, ~0u, 0);
     if (::chdir(plan.directory) != 0) give_up(plan.birth, BirthFailure::directory);
     const bool limited = set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_NOFILE, plan.open_files) &&
-                         (plan.memory == 0 || set_limit(RLIMIT_AS, plan.memory));
+                         (plan.memory == 0 || set_limit(RLIMIT_DATA, plan.memory));
     if (!limited) give_up(plan.birth, BirthFailure::limits);
     ::execve(plan.executable, plan.arguments, plan.environment);
     give_up(plan.birth, BirthFailure::exec);

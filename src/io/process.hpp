@@ -17,7 +17,9 @@ struct ProcessSpec {
     std::vector<std::string> arguments;  // without argv[0]
     std::vector<std::pair<std::string, std::string>> environment;
     std::string working_directory;       // empty: "/"
-    std::size_t max_memory_bytes = 0;    // RLIMIT_AS; 0: none
+    // RLIMIT_DATA: heap and private writable mappings of each process, but not address space that is only reserved, of which
+    // Node, Go and Java take many gigabytes. 0: none.
+    std::size_t max_memory_bytes = 0;
     std::size_t max_open_files = 1024;
 };
 

@@ -93,7 +93,7 @@ TEST(Process, it_has_a_group_of_its_own_and_default_signals) {
 }
 
 TEST(Process, limits_and_the_working_directory_are_set) {
-    ProcessSpec spec = script("ulimit -n; ulimit -c; ulimit -v; pwd");
+    ProcessSpec spec = script("ulimit -n; ulimit -c; ulimit -d; pwd");
     spec.max_open_files = 77;
     spec.max_memory_bytes = 1u << 30;
     spec.working_directory = "/usr";

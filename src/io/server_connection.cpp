@@ -1,5 +1,7 @@
 #include "io/detail/server_connection.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "io/detail/exchange.hpp"
@@ -22,10 +24,44 @@ std::shared_ptr<Place> Place::take(std::shared_ptr<ServerState> state, const std
     }
     ++state->places;
     ++of_ip;
-    return std::shared_ptr<Place>(new Place(std::move(state), ip));
+    std::shared_ptr<Place> place(new Place(state, ip));
+    if (state->options.max_strangers > 0) {
+        make_room(*state, ip);
+        place->stranger_ = state->strangers.insert(state->strangers.end(), place.get());
+        ++state->strangers_of_ip[ip];
+    }
+    return place;
+}
+
+// The newest stranger gets in and the oldest goes: half-open connections, however many, keep nobody out.
+void Place::make_room(ServerState& state, const std::string& ip) {
+    const std::size_t most_of_ip = state.options.max_strangers_per_ip;
+    const auto of_ip = state.strangers_of_ip.find(ip);
+    Place* oldest = nullptr;
+    if (most_of_ip > 0 && of_ip != state.strangers_of_ip.end() && of_ip->second >= most_of_ip) {
+        oldest = *std::ranges::find(state.strangers, ip, &Place::ip_);
+    } else if (state.strangers.size() >= state.options.max_strangers) {
+        oldest = state.strangers.front();
+    }
+    if (oldest) oldest->give_way();
+}
+
+void Place::give_way() {
+    log::debug("http.stranger_cut", {{"ip", ip_}});
+    vouch();  // off the list: it is on its way out
+    if (const auto cut = std::exchange(cut_, nullptr)) cut();
+}
+
+void Place::vouch() {
+    if (!stranger_) return;
+    state_->strangers.erase(*stranger_);
+    stranger_.reset();
+    const auto of_ip = state_->strangers_of_ip.find(ip_);
+    if (--of_ip->second == 0) state_->strangers_of_ip.erase(of_ip);
 }
 
 Place::~Place() {
+    vouch();
     --state_->places;
     const auto of_ip = state_->places_of_ip.find(ip_);
     if (--of_ip->second == 0) state_->places_of_ip.erase(of_ip);
@@ -41,6 +77,10 @@ ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, NetStream
 ServerConnection::~ServerConnection() {
     state_->connections.erase(this);
     state_->changed->set();
+}
+
+void ServerConnection::cut() {
+    if (stream_) stream_->close();
 }
 
 void ServerConnection::close_if_idle() {

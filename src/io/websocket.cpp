@@ -32,7 +32,7 @@ std::string address_of(Socket& socket) {
 
 void teardown(beast::role_type, NetStream& stream, ErrorCodeAsio& ec) { stream.socket().shutdown(tcp::socket::shutdown_send, ec); }
 
-WsSession::WsSession(NetStream stream, std::shared_ptr<void> place)
+WsSession::WsSession(NetStream stream, std::shared_ptr<ServerPlace> place)
     : stream_(std::move(stream)), place_(std::move(place)), remote_(address_of(stream_.next_layer().socket())),
       idle_(std::make_shared<Event::Impl>(stream_.get_executor())), closed_(std::make_shared<Event::Impl>(stream_.get_executor())),
       keep_alive_timer_(stream_.get_executor()) {
@@ -348,6 +348,7 @@ public:
     void set_max_message_bytes(std::size_t bytes) override { session_->set_max_message_bytes(bytes); }
     void set_max_buffered_bytes(std::size_t bytes) override { session_->set_max_buffered_bytes(bytes); }
     void keep_alive(Millis interval, Millis pong_within) override { session_->keep_alive(interval, pong_within); }
+    void admit_peer() override { session_->admit_peer(); }
     std::string remote_address() const override { return session_->remote_address(); }
 
 private:
@@ -362,13 +363,18 @@ void add_fields(Message& message, const Headers& headers) {
 }  // namespace
 
 Task<Result<AcceptedWebSocket>> accept_websocket(NetStream stream, const ServerRequest& request, Headers extra,
-                                                 std::size_t max_message_bytes, std::shared_ptr<void> place) {
+                                                 std::size_t max_message_bytes, std::shared_ptr<ServerPlace> place) {
     http::request<http::empty_body> handshake;
     handshake.method_string(request.method);
     handshake.target(request.target);
     handshake.version(11);
     add_fields(handshake, request.headers);
-    auto session = std::make_shared<WsSession>(std::move(stream), std::move(place));
+    auto session = std::make_shared<WsSession>(std::move(stream), place);
+    const std::weak_ptr<WsSession> cuttable = session;
+    place->on_cut([cuttable] {
+        const auto alive = cuttable.lock();
+        if (alive) alive->abandon();
+    });
     session->stream().set_option(ws::stream_base::decorator([extra](ws::response_type& response) { add_fields(response, extra); }));
     session->set_max_message_bytes(max_message_bytes);
     auto [ec] = co_await session->stream().async_accept(handshake, kAwait);

@@ -41,6 +41,8 @@ public:
     // Ping after `interval` of silence, close when nothing came for `pong_within` after it. Off until called.
     virtual void keep_alive(Millis interval, Millis pong_within) = 0;
     virtual std::string remote_address() const = 0;
+    // The peer has shown who it is: it does not count among the strangers of its server any more (HttpServerOptions).
+    virtual void admit_peer() {}
 };
 
 struct WsConnectOptions {

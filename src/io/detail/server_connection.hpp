@@ -1,6 +1,7 @@
 // One connection of the HTTP server: requests in, one at a time, answers out, until either side has had enough.
 #pragma once
 
+#include <list>
 #include <set>
 #include <unordered_map>
 
@@ -13,6 +14,7 @@
 
 namespace pincer::io::detail {
 
+class Place;
 class ServerConnection;
 
 // What the connections of one server share. Outlives the server for as long as a WebSocket of it lives.
@@ -26,23 +28,32 @@ struct ServerState {
     bool stopping = false;
     std::size_t places = 0;
     std::unordered_map<std::string, std::size_t> places_of_ip;
+    std::list<Place*> strangers;  // oldest first
+    std::unordered_map<std::string, std::size_t> strangers_of_ip;
     std::set<ServerConnection*> connections;
     std::vector<std::weak_ptr<WsConnection>> websockets;
     std::shared_ptr<Event::Impl> changed = std::make_shared<Event::Impl>(executor);  // a connection has ended
 };
 
 // One connection's share of the limits, given back when the last holder lets go.
-class Place {
+class Place final : public ServerPlace {
 public:
     static std::shared_ptr<Place> take(std::shared_ptr<ServerState> state, const std::string& ip);  // null: none is left
-    ~Place();
+    ~Place() override;
+    void vouch() override;
+    void on_cut(std::function<void()> cut) override { cut_ = std::move(cut); }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
 private:
     Place(std::shared_ptr<ServerState> state, std::string ip) : state_(std::move(state)), ip_(std::move(ip)) {}
+    static void make_room(ServerState& state, const std::string& ip);
+    void give_way();
+
     std::shared_ptr<ServerState> state_;
     std::string ip_;
+    std::function<void()> cut_;
+    std::optional<std::list<Place*>::iterator> stranger_;
 };
 
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
@@ -52,6 +63,8 @@ public:
     ~ServerConnection();
 
     static Task<> run(std::shared_ptr<ServerConnection> self);
+    // At once, whatever it is doing.
+    void cut();
     // Closes it when it is between two requests; else the running exchange is its last.
     void close_if_idle();
 

@@ -25,7 +25,7 @@ class WsSession final : public WsConnection, public std::enable_shared_from_this
 public:
     using Stream = ws::stream<NetStream, false>;  // no permessage-deflate: it costs memory and brought CVEs
 
-    WsSession(NetStream stream, std::shared_ptr<void> place);
+    WsSession(NetStream stream, std::shared_ptr<ServerPlace> place);
     ~WsSession() override;
 
     Stream& stream() { return stream_; }
@@ -37,6 +37,9 @@ public:
     Result<> post(std::shared_ptr<const std::string> text);
     Task<> close_with(std::uint16_t code, std::string reason) override;
     void keep_alive(Millis interval, Millis pong_within);
+    void admit_peer() {
+        if (place_) place_->vouch();
+    }
     // Closes the connection at once; whoever waits gets `unavailable`.
     void abandon();
 
@@ -80,7 +83,7 @@ private:
     friend struct AwaitWrite;
 
     Stream stream_;
-    std::shared_ptr<void> place_;
+    std::shared_ptr<ServerPlace> place_;
     std::string remote_;
 
     boost::beast::flat_buffer buffer_;
