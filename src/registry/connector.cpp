@@ -13,6 +13,14 @@ namespace {
 constexpr std::size_t kMaxLineBytes = 16u << 20;
 constexpr std::array<std::string_view, 6> kInherited = {"HOME", "USER", "LOGNAME", "LANG", "TERM", "TMPDIR"};
 
+// Generous for a server written in Node, small against a leak that takes the machine along. A sanitizer's shadow counts as
+// memory of the child, so sanitized builds, whose servers are sanitized too, set none by themselves.
+#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
+constexpr std::size_t kDefaultMaxMemory = 0;
+#else
+constexpr std::size_t kDefaultMaxMemory = 2ull << 30;
+#endif
+
 // --- stdio
 
 class ProcessConnection final : public Connection {
@@ -138,7 +146,8 @@ private:
             co_return PINCER_FAIL(not_found, "MCP server \"{}\": stdio command not found or not executable: {}", definition.name, definition.command);
         }
         io::ProcessSpec spec{.executable = std::move(*executable), .arguments = definition.args, .environment = environment(definition),
-                             .working_directory = definition.working_directory};
+                             .working_directory = definition.working_directory,
+                             .max_memory_bytes = definition.max_memory_bytes.value_or(kDefaultMaxMemory)};
         auto process = io::Process::start(runtime_, std::move(spec));
         if (!process) co_return Failure(std::move(process).error().context(fmt::format("MCP server \"{}\"", definition.name)));
         auto connection = std::make_unique<ProcessConnection>(runtime_, std::move(*process), definition.name, options_);
@@ -182,9 +191,10 @@ private:
 }  // namespace
 
 bool is_forbidden_environment(std::string_view name) {
-    constexpr std::array<std::string_view, 16> kNames = {"NODE_OPTIONS", "NODE_PATH", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PERL5OPT", "PERL5LIB", "PERLLIB",
+    constexpr std::array<std::string_view, 26> kNames = {"ZDOTDIR", "PROMPT_COMMAND", "PS4", "OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES", "GIT_SSH", "GIT_SSH_COMMAND",
+                                                         "GIT_EXEC_PATH", "GIT_EXTERNAL_DIFF", "NODE_OPTIONS", "NODE_PATH", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PERL5OPT", "PERL5LIB", "PERLLIB",
                                                          "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "GCONV_PATH", "IFS"};
-    constexpr std::array<std::string_view, 5> kPrefixes = {"LD_", "DYLD_", "PYTHON", "GLIBC_TUNABLES", "BASH_FUNC_"};
+    constexpr std::array<std::string_view, 6> kPrefixes = {"GIT_CONFIG", "LD_", "DYLD_", "PYTHON", "GLIBC_TUNABLES", "BASH_FUNC_"};
     return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
            std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](std::string_view prefix) { return name.starts_with(prefix); });
 }

@@ -8,14 +8,16 @@
 namespace pincer::registry {
 namespace {
 
-constexpr std::array<std::string_view, 24> kKnownKeys = {
+constexpr std::array<std::string_view, 25> kKnownKeys = {
     "command", "args", "env", "cwd", "workingDirectory", "url", "transport", "type", "headers", "requestTimeoutMs", "connectionTimeoutMs",
-    "enabled", "auth", "oauth", "sslVerify", "clientCert", "clientKey", "supportsParallelToolCalls", "toolFilter", "codex", "trust",
+    "enabled", "auth", "oauth", "sslVerify", "clientCert", "clientKey", "supportsParallelToolCalls", "toolFilter", "codex", "trust", "maxMemoryMb",
     "description", "name", "title"};
 // Right in the original, accepted here, and not acted on: the CLI says so when such a definition is saved.
 constexpr std::array<std::string_view, 6> kUnsupportedKeys = {"auth", "oauth", "sslVerify", "clientCert", "clientKey", "codex"};
 constexpr std::int64_t kLongestTimeoutMs = 24 * 3600 * 1000;
 constexpr std::size_t kMaxListLength = 256;
+constexpr std::int64_t kLeastMemoryMb = 16;
+constexpr std::int64_t kMostMemoryMb = 1 << 20;
 
 bool matches(std::string_view pattern, std::string_view text) {
     // '*' stands for any characters. Greedy with one point to go back to: linear in practice, never exponential.
@@ -49,6 +51,7 @@ public:
         PINCER_CHECK(read_flag("supportsParallelToolCalls", out_.supports_parallel_tool_calls));
         PINCER_CHECK(read_millis("connectionTimeoutMs", out_.connection_timeout));
         PINCER_CHECK(read_millis("requestTimeoutMs", out_.request_timeout));
+        PINCER_CHECK(read_memory());
         PINCER_CHECK(read_launch());
         PINCER_CHECK(read_filter());
         return std::move(out_);
@@ -95,6 +98,16 @@ private:
         const auto n = json::int_at(o_, key);
         if (!n || *n < 1 || *n > kLongestTimeoutMs) return wrong(key, fmt::format("milliseconds from 1 to {} are expected", kLongestTimeoutMs));
         out = Millis(*n);
+        return {};
+    }
+
+    Result<> read_memory() {
+        if (!json::find(o_, "maxMemoryMb")) return {};
+        const auto n = json::int_at(o_, "maxMemoryMb");
+        if (!n || *n < 0 || (*n > 0 && *n < kLeastMemoryMb) || *n > kMostMemoryMb) {
+            return wrong("maxMemoryMb", fmt::format("megabytes from {} to {} are expected, or 0 for no limit", kLeastMemoryMb, kMostMemoryMb));
+        }
+        out_.max_memory_bytes = std::size_t(*n) << 20;
         return {};
     }
 
@@ -225,7 +238,7 @@ std::string ServerDefinition::launch() const {
 bool same_connection(const ServerDefinition& a, const ServerDefinition& b) {
     return a.name == b.name && a.enabled == b.enabled && a.transport == b.transport && a.command == b.command && a.args == b.args &&
            same_secrets(a.env, b.env) && a.working_directory == b.working_directory && a.url.reveal() == b.url.reveal() &&
-           same_secrets(a.headers, b.headers) && a.connection_timeout == b.connection_timeout && a.request_timeout == b.request_timeout;
+           same_secrets(a.headers, b.headers) && a.max_memory_bytes == b.max_memory_bytes && a.connection_timeout == b.connection_timeout && a.request_timeout == b.request_timeout;
 }
 
 Result<ServerDefinition> parse_definition(std::string_view name, const json::object& definition) { return Reader(name, definition).read(); }

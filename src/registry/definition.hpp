@@ -1,8 +1,9 @@
 // One outbound MCP server as the operator wrote it under mcp.servers.<name> in openclaw.json: OpenClaw's keys, and
-// `trust` of our own. Differences from the original on purpose: unknown keys are refused with the nearest known one, what
+// `trust` and `maxMemoryMb` of our own. Differences from the original on purpose: unknown keys are refused with the nearest known one, what
 // is secret is printed as such, and a `url` without `transport` is probed rather than taken for HTTP+SSE.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,9 @@ struct ServerDefinition {
 
     Secret url;           // its user part and query may hold secrets; display_url() is for people
     std::vector<std::pair<std::string, Secret>> headers;
+
+    // stdio: what the child may have of private writable memory (maxMemoryMb); 0: no limit; nothing said: the default.
+    std::optional<std::size_t> max_memory_bytes;
 
     Millis connection_timeout{30'000};
     Millis request_timeout{60'000};

@@ -269,7 +269,7 @@ TEST_F(Registries, do_not_wait_for_what_cannot_come) {
 }
 
 TEST(Environment, drops_what_would_run_other_code) {
-    for (const char* name : {"NODE_OPTIONS", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONSTARTUP", "BASH_ENV", "BASH_FUNC_x%%"}) EXPECT_TRUE(is_forbidden_environment(name)) << name;
+    for (const char* name : {"NODE_OPTIONS", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONSTARTUP", "BASH_ENV", "BASH_FUNC_x%%", "ZDOTDIR", "GIT_SSH_COMMAND", "GIT_CONFIG_COUNT", "OPENSSL_CONF"}) EXPECT_TRUE(is_forbidden_environment(name)) << name;
     for (const char* name : {"API_KEY", "PATH", "NODE_ENV", "OLD_PASSWORD"}) EXPECT_FALSE(is_forbidden_environment(name)) << name;
 }
 
