@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/text.hpp"
+
 namespace pincer::wire {
 namespace {
 constexpr std::array<std::string_view, kScopeCount> kNames = {
@@ -22,7 +24,7 @@ Result<ScopeSet> ScopeSet::parse(std::span<const std::string> names) {
     ScopeSet set;
     for (const std::string& name : names) {
         const auto scope = scope_named(name);
-        if (!scope) return PINCER_FAIL(invalid_argument, "unknown scope \"{}\"", name);
+        if (!scope) return PINCER_FAIL(invalid_argument, "unknown scope \"{}\" (there are {})", truncate_utf8(strip_control(name), 64), join(std::vector<std::string>(kNames.begin(), kNames.end()), ", "));
         set.add(*scope);
     }
     return set;

@@ -28,6 +28,20 @@ std::string host_name(std::string_view host) {
 
 bool is_address(std::string_view name) { return !name.empty() && (name.starts_with('[') || name.find_first_not_of("0123456789.") == std::string_view::npos); }
 
+// Whom a wrong secret is held against. An IPv6 customer has 2^64 addresses, so the network counts. Behind a proxy of this
+// machine everybody has its address: they share one account among them, and not with those who sit here.
+std::string who_asks(const Peer& peer) {
+    if (peer.loopback) return "here";
+    if (peer.ip.find(':') == std::string::npos) return peer.ip;
+    std::string network;
+    int groups = 0;
+    for (std::string_view group : split(peer.ip, ':')) {
+        if (groups++ == 4 || group.empty()) break;   // "::" stands for zeros: what comes before it is all that tells
+        network += std::string(group) + ":";
+    }
+    return network + ":/64";
+}
+
 // What a client calls itself, for people: one short line.
 std::string shown_name(const wire::ClientInfo& client) {
     std::string name = strip_control(client.display_name.empty() ? client.id : client.display_name);
@@ -79,8 +93,8 @@ bool Authenticator::origin_allowed(std::string_view origin, std::string_view hos
     return std::find(config_.allowed_origins.begin(), config_.allowed_origins.end(), origin) != config_.allowed_origins.end();
 }
 
-bool Authenticator::too_many_failures(const std::string& ip) {
-    const auto at = failures_.find(ip);
+bool Authenticator::too_many_failures(const std::string& who) {
+    const auto at = failures_.find(who);
     if (at == failures_.end()) return false;
     while (!at->second.empty() && clock_.steady() - at->second.front() > kFailureWindow) at->second.pop_front();
     if (!at->second.empty()) return at->second.size() >= kMaxFailures;
@@ -88,9 +102,17 @@ bool Authenticator::too_many_failures(const std::string& ip) {
     return false;
 }
 
-void Authenticator::note_failure(const std::string& ip) {
-    if (failures_.size() >= kMaxTrackedAddresses && !failures_.contains(ip)) failures_.erase(failures_.begin());
-    auto& list = failures_[ip];
+// When the map is full, who has the shortest record is forgotten, the oldest of them first: however many fresh names come,
+// they do not wash out who is locked out.
+void Authenticator::note_failure(const std::string& who) {
+    if (failures_.size() >= kMaxTrackedAddresses && !failures_.contains(who)) {
+        const SteadyTime now = clock_.steady();
+        failures_.erase(std::ranges::min_element(failures_, {}, [now](const auto& entry) {
+            const bool over = now - entry.second.back() > kFailureWindow;
+            return std::pair(over ? 0 : entry.second.size(), entry.second.back());
+        }));
+    }
+    auto& list = failures_[who];
     if (list.size() < kMaxFailures) list.push_back(clock_.steady());
 }
 
@@ -100,13 +122,14 @@ bool Authenticator::http_secret_matches(std::string_view presented) const {
 }
 
 Task<std::variant<Admitted, wire::ConnectFailure>> Authenticator::admit(wire::ConnectParams params, std::string nonce, Peer peer) {
-    if (too_many_failures(peer.ip)) co_return failure::rate_limited(kFailureWindow.count());
+    const std::string who = who_asks(peer);
+    if (too_many_failures(who)) co_return failure::rate_limited(kFailureWindow.count());
     const std::string display = shown_name(params.client);
     if (params.role != "operator") co_return failure::role_not_supported(params.role);
     if (!params.device && params.auth.empty() && config_.auth.mode != AuthMode::none) co_return failure::device_identity_required();
     if (params.device) {
         if (auto problem = wire::verify_device(params, nonce, clock_.wall())) {
-            note_failure(peer.ip);
+            note_failure(who);
             co_return *std::move(problem);
         }
     }
@@ -128,7 +151,7 @@ Task<std::variant<Admitted, wire::ConnectFailure>> Authenticator::admit(wire::Co
     } else if (paired && !device_token.empty() && crypto::constant_time_equal(known->second.token_digest, crypto::sha256_hex(device_token.reveal()))) {
         admitted.method = "device-token";
     } else {
-        note_failure(peer.ip);
+        note_failure(who);
         if (theirs.empty() && params.auth.device_token.empty()) co_return by_password ? failure::password_missing() : failure::token_missing();
         co_return params.auth.device_token.empty() ? (by_password ? failure::password_mismatch() : failure::token_mismatch()) : failure::device_token_mismatch();
     }
@@ -169,6 +192,65 @@ Task<std::variant<Admitted, wire::ConnectFailure>> Authenticator::admit(wire::Co
     admitted.principal = {"operator:" + params.device->id.substr(0, 16), display, std::string(kOwner)};
     admitted.scopes = *asked;
     co_return admitted;
+}
+
+namespace {
+
+constexpr std::string_view kDeviceColumns = "device_id, display, platform, scopes, paired_at, revoked_at";
+
+PairedDevice device_from(const storage::Row& row) {
+    PairedDevice device{row.text(0), row.text(1), row.text(2), parse_scopes(row.text(3)), row.integer(4), std::nullopt};
+    if (!row.is_null(5)) device.revoked_at_ms = row.integer(5);
+    return device;
+}
+
+}  // namespace
+
+Result<std::vector<PairedDevice>> Authenticator::devices() const {
+    std::vector<PairedDevice> devices;
+    PINCER_CHECK(db_.read([&](storage::Connection& c) {
+        return c.query(fmt::format("SELECT {} FROM devices ORDER BY paired_at, device_id", kDeviceColumns), {}, [&](const storage::Row& row) {
+            devices.push_back(device_from(row));
+            return true;
+        });
+    }));
+    return devices;
+}
+
+std::optional<PairedDevice> Authenticator::device(std::string_view id) const {
+    std::optional<PairedDevice> found;
+    const auto done = db_.read([&](storage::Connection& c) {
+        return c.query(fmt::format("SELECT {} FROM devices WHERE device_id = ?", kDeviceColumns), {std::string(id)}, [&](const storage::Row& row) {
+            found = device_from(row);
+            return false;
+        });
+    });
+    return done ? found : std::nullopt;
+}
+
+Task<Result<>> Authenticator::revoke_device(std::string id) {
+    if (const auto known = devices_.find(id); known != devices_.end()) known->second.revoked = true;   // at once; the disk follows
+    std::function<Result<>(storage::Connection&)> work = [id, now = to_millis(clock_.wall())](storage::Connection& c) -> Result<> {
+        PINCER_CHECK(c.execute("UPDATE devices SET revoked_at = ? WHERE device_id = ? AND revoked_at IS NULL", {now, id}));
+        return {};
+    };
+    return end_device(std::move(id), std::move(work));
+}
+
+Task<Result<>> Authenticator::remove_device(std::string id) {
+    devices_.erase(id);
+    std::function<Result<>(storage::Connection&)> work = [id](storage::Connection& c) -> Result<> {
+        PINCER_CHECK(c.execute("DELETE FROM devices WHERE device_id = ?", {id}));
+        return {};
+    };
+    return end_device(std::move(id), std::move(work));
+}
+
+// Its connections are closed first, whatever the disk says then.
+Task<Result<>> Authenticator::end_device(std::string id, std::function<Result<>(storage::Connection&)> work) {
+    if (on_ended_) on_ended_(id);
+    log::info("device.ended", {{"device", id}});
+    co_return co_await db_.write(std::move(work));
 }
 
 Task<Result<>> Authenticator::store_device(std::string id, Device device, std::string display) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,6 +33,14 @@ struct Admitted {
     std::int64_t issued_at_ms = 0;
 };
 
+// A device with a token of its own, as our record has it.
+struct PairedDevice {
+    std::string id, display, platform;
+    wire::ScopeSet scopes;
+    std::int64_t paired_at_ms = 0;
+    std::optional<std::int64_t> revoked_at_ms;
+};
+
 class Authenticator {
 public:
     Authenticator(const GatewayConfig& config, storage::Database& db, const Clock& clock, crypto::Random& random);
@@ -43,6 +52,14 @@ public:
 
     Task<std::variant<Admitted, wire::ConnectFailure>> admit(wire::ConnectParams params, std::string nonce, Peer peer);
 
+    Result<std::vector<PairedDevice>> devices() const;   // oldest first
+    std::optional<PairedDevice> device(std::string_view id) const;
+    // On disk when they answer; its token counts for nothing from then on, and `on_ended` has been told. Errors: io.
+    Task<Result<>> revoke_device(std::string id);
+    Task<Result<>> remove_device(std::string id);   // forgotten altogether
+    // Called with the id of a device whose access has ended: whoever holds its connections closes them.
+    void on_ended(std::function<void(const std::string& device_id)> listener) { on_ended_ = std::move(listener); }
+
     // Bearer or basic secret of an HTTP request, compared in constant time.
     bool http_secret_matches(std::string_view presented) const;
 
@@ -52,8 +69,9 @@ private:
         wire::ScopeSet scopes;
         bool revoked = false;
     };
-    bool too_many_failures(const std::string& ip);
-    void note_failure(const std::string& ip);
+    bool too_many_failures(const std::string& who);
+    void note_failure(const std::string& who);
+    Task<Result<>> end_device(std::string id, std::function<Result<>(storage::Connection&)> work);
     Task<Result<>> store_device(std::string id, Device device, std::string display);
 
     const GatewayConfig& config_;
@@ -61,7 +79,8 @@ private:
     const Clock& clock_;
     crypto::Random& random_;
     std::map<std::string, Device, std::less<>> devices_;
-    std::map<std::string, std::deque<SteadyTime>> failures_;   // by address, bounded
+    std::map<std::string, std::deque<SteadyTime>> failures_;   // by who_asks(), bounded
+    std::function<void(const std::string&)> on_ended_;
 };
 
 }  // namespace pincer::gateway

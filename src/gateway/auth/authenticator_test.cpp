@@ -164,12 +164,92 @@ TEST_F(Authenticators, a_device_token_that_is_not_on_disk_is_not_handed_out) {
 TEST_F(Authenticators, guessing_is_slowed_down_for_each_address) {
     wire::ConnectParams wrong = params();
     wrong.auth.token = Secret("guess");
-    for (int i = 0; i < 20; ++i) EXPECT_EQ(refusal(admit(wrong, true, "10.0.0.9")), "AUTH_TOKEN_MISMATCH");
-    EXPECT_EQ(refusal(admit(wrong, true, "10.0.0.9")), "AUTH_RATE_LIMITED");
-    EXPECT_EQ(refusal(admit(params(), true, "10.0.0.9")), "AUTH_RATE_LIMITED") << "also for the right one";
-    EXPECT_EQ(refusal(admit(params(), true, "10.0.0.8")), "admitted");
+    ASSERT_EQ(refusal(admit(with_device(laptop))), "admitted");
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(refusal(admit(wrong, false, "10.0.0.9")), "AUTH_TOKEN_MISMATCH");
+    EXPECT_EQ(refusal(admit(wrong, false, "10.0.0.9")), "AUTH_RATE_LIMITED");
+    EXPECT_EQ(refusal(admit(with_device(laptop), false, "10.0.0.9")), "AUTH_RATE_LIMITED") << "also for the right one";
+    EXPECT_EQ(refusal(admit(with_device(laptop), false, "10.0.0.8")), "admitted");
+    EXPECT_EQ(refusal(admit(params())), "admitted") << "nor is anybody here concerned";
     clock.advance(Millis(61'000));
-    EXPECT_EQ(refusal(admit(params(), true, "10.0.0.9")), "admitted");
+    EXPECT_EQ(refusal(admit(with_device(laptop), false, "10.0.0.9")), "admitted");
+}
+
+TEST_F(Authenticators, guesses_are_held_against_who_can_make_them) {
+    wire::ConnectParams wrong = params();
+    wrong.auth.token = Secret("guess");
+    ASSERT_EQ(refusal(admit(with_device(laptop))), "admitted");
+    // Through a proxy of this machine: not against those who sit here.
+    for (int i = 0; i < 20; ++i) (void)admit(wrong, false, "127.0.0.1");
+    EXPECT_EQ(refusal(admit(with_device(laptop), false, "127.0.0.1")), "AUTH_RATE_LIMITED");
+    EXPECT_EQ(refusal(admit(params(), true, "127.0.0.1")), "admitted");
+    // One IPv6 customer, one account.
+    for (int i = 0; i < 20; ++i) (void)admit(wrong, false, fmt::format("2001:db8:1:2::{:x}", i));
+    EXPECT_EQ(refusal(admit(with_device(laptop), false, "2001:db8:1:2:ffff::9")), "AUTH_RATE_LIMITED");
+    EXPECT_EQ(refusal(admit(with_device(laptop), false, "2001:db8:1:3::1")), "admitted");
+    // Nor is a record washed out by however many fresh names.
+    for (int i = 0; i < 10'000; ++i) {
+        clock.advance(Millis(1));
+        if (i % 1'000 == 0) (void)admit(wrong, false, "2001:db8:1:2::1");
+        (void)admit(wrong, false, fmt::format("2001:db8:{:x}:9::1", i));
+    }
+    EXPECT_EQ(refusal(admit(with_device(laptop), false, "2001:db8:1:2::1")), "AUTH_RATE_LIMITED");
+}
+
+TEST_F(Authenticators, no_sequence_of_connects_gets_a_device_more_than_its_record_without_the_secret) {
+    // Class 4: whatever is tried with a device token, what comes out is within what the shared secret once gave.
+    const std::vector<std::string> all{"operator.read", "operator.write", "operator.approvals", "operator.pairing", "operator.admin"};
+    std::string token = admitted(admit(with_device(laptop, {"operator.write"}))).device_token.reveal();
+    wire::ScopeSet record{wire::Scope::write};
+    for (int step = 0; step < 300; ++step) {
+        std::vector<std::string> asked;
+        for (const auto& name : all) {
+            if (random.below(2) == 0) asked.push_back(name);
+        }
+        const bool with_secret = random.below(10) == 0;
+        const bool loopback = random.below(2) == 0;
+        const Outcome outcome = admit(with_device(laptop, asked, with_secret ? "right-token" : token), loopback);
+        if (refusal(outcome) != "admitted") continue;
+        if (with_secret && loopback) {
+            for (const auto& name : asked) record.add(*wire::scope_named(name));
+            if (!admitted(outcome).device_token.empty()) token = admitted(outcome).device_token.reveal();
+        } else {
+            EXPECT_TRUE(admitted(outcome).device_token.empty()) << "no token is minted by a token";
+        }
+        EXPECT_TRUE(record.covers(admitted(outcome).scopes));
+        EXPECT_TRUE(wire::ScopeSet::parse(asked)->covers(admitted(outcome).scopes));
+        if (step % 50 == 0) open();
+    }
+}
+
+TEST_F(Authenticators, a_revoked_device_is_out_at_once_and_after_a_restart) {
+    std::vector<std::string> told;
+    const auto listen = [&] { authenticator->on_ended([&](const std::string& id) { told.push_back(id); }); };
+    listen();
+    const std::string token = admitted(admit(with_device(laptop, {"operator.write"}))).device_token.reveal();
+    const std::string other = admitted(admit(with_device(phone, {"operator.read"}))).device_token.reveal();
+    const std::string id = with_device(laptop).device->id;
+    ASSERT_TRUE(authenticator->device(id));
+    EXPECT_FALSE(authenticator->device(id)->revoked_at_ms);
+    ASSERT_TRUE(runtime.run_until_done(authenticator->revoke_device(id)));
+    EXPECT_EQ(told, std::vector<std::string>{id});
+    for (int life = 0; life < 2; ++life) {
+        EXPECT_EQ(refusal(admit(with_device(laptop, {"operator.read"}, token))), "AUTH_TOKEN_MISMATCH");
+        EXPECT_EQ(refusal(admit(with_device(phone, {"operator.read"}, other))), "admitted");
+        EXPECT_TRUE(authenticator->device(id)->revoked_at_ms);
+        open();
+    }
+    listen();
+    ASSERT_TRUE(runtime.run_until_done(authenticator->remove_device(with_device(phone).device->id)));
+    EXPECT_EQ(told.size(), 2u);
+    EXPECT_EQ(authenticator->devices()->size(), 1u);
+    EXPECT_EQ(refusal(admit(with_device(phone, {"operator.read"}, other))), "AUTH_TOKEN_MISMATCH");
+}
+
+TEST_F(Authenticators, a_revocation_counts_even_when_the_disk_does_not_take_it) {
+    const std::string token = admitted(admit(with_device(laptop))).device_token.reveal();
+    power.cut();
+    EXPECT_FALSE(runtime.run_until_done(authenticator->revoke_device(with_device(laptop).device->id))) << "and whoever asked is told that it is not durable";
+    EXPECT_EQ(refusal(admit(with_device(laptop, {"operator.read"}, token))), "AUTH_TOKEN_MISMATCH");
 }
 
 TEST_F(Authenticators, names_that_clients_give_themselves_are_one_short_line) {

@@ -26,6 +26,11 @@ Task<Answer> chat_inject(MethodCall call);
 Answer chat_message_get(MethodCall& call);
 Task<Answer> send_message(MethodCall call);
 
+// devices.cpp
+Answer device_pair_list(MethodCall& call);
+Task<Answer> device_pair_remove(MethodCall call);
+Task<Answer> device_token_revoke(MethodCall call);
+
 // approvals.cpp
 Answer approval_get(MethodCall& call);
 Answer approval_describe(MethodCall& call);

@@ -18,7 +18,7 @@ Task<> Connection::serve() {
     if (admitted) {
         for (;;) {
             auto message = co_await socket_->receive();
-            if (!message) break;
+            if (!message || revoked_) break;
             if (!message->binary) handle(message->data);
         }
     }
@@ -27,6 +27,11 @@ Task<> Connection::serve() {
 }
 
 Task<> Connection::close(std::uint16_t code, std::string reason) { co_await socket_->close(code, std::move(reason)); }
+
+void Connection::revoke() {
+    ready_ = false;
+    revoked_ = true;
+}
 
 // Errors only mean that the connection is over; the client has been told why.
 Task<Result<>> Connection::handshake() {
@@ -84,6 +89,7 @@ Task<Result<>> Connection::greet(const std::string& request_id, Admitted admitte
         {"stateVersion", json::object{{"presence", 1}, {"health", 1}}},
         {"uptimeMs", (core_.clock.wall() - core_.started_at).count()},
     };
+    socket_->admit_peer();
     socket_->set_max_message_bytes(wire::kMaxPayloadBytes);
     socket_->keep_alive(Millis(wire::kTickIntervalMs), Millis(25'000));
     send(wire::write_response(request_id, hello.to_json()));

@@ -21,6 +21,9 @@ public:
     void offer(const Event& event, const wire::SharedEvent& frame);
     Task<> close(std::uint16_t code, std::string reason);
     bool ready() const { return ready_; }
+    const std::string& device_id() const { return caller_.device_id; }
+    // Its device has lost its access: nothing more is told or taken from this moment on, and the caller closes it.
+    void revoke();
 
 private:
     Task<Result<>> handshake();
@@ -36,6 +39,7 @@ private:
     Peer peer_;
     Caller caller_;
     bool ready_ = false;
+    bool revoked_ = false;
     std::int64_t seq_ = 0;
     std::size_t in_flight_ = 0;
     io::TaskGroup calls_;

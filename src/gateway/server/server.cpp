@@ -6,6 +6,9 @@ namespace pincer::gateway {
 namespace {
 
 constexpr std::size_t kMaxHttpBody = 1u << 20;
+// Connections that have not said hello: a flood of them closes its own oldest, and nobody else's.
+constexpr std::size_t kMaxStrangers = 1024;
+constexpr std::size_t kMaxStrangersOfAddress = 256;
 
 // The page talks to its own origin only, runs no foreign script and is framed by nobody.
 void add_page_headers(io::Headers& headers) {
@@ -39,9 +42,12 @@ Result<> Server::listen() {
     options.address = core_.config.bind_address;
     options.port = core_.config.port;
     options.max_body_bytes = kMaxHttpBody;
+    options.max_strangers = kMaxStrangers;
+    options.max_strangers_per_ip = kMaxStrangersOfAddress;
     io::HttpHandler handler = [this](std::shared_ptr<io::Exchange> e) { return exchange(std::move(e)); };
     PINCER_TRY(http_, io::HttpServer::listen(core_.runtime, options, std::move(handler)));
     subscription_ = core_.events.subscribe([this](const Event& event) { tell(event); });
+    core_.authenticator.on_ended([this](const std::string& device_id) { drop_device(device_id); });
     tasks_.spawn(tick());
     return {};
 }
@@ -52,6 +58,7 @@ Task<> Server::stop(Deadline deadline) {
     bye.payload = std::make_shared<const std::string>(R"({"reason":"gateway stopping"})");
     bye.audience = Audience::everyone;
     tell(bye);
+    core_.authenticator.on_ended(nullptr);
     co_await tasks_.stop();
     if (http_) co_await http_->stop(deadline);
 }
@@ -61,6 +68,17 @@ void Server::tell(const Event& event) {
     const auto frame = wire::SharedEvent::from_text(event.name, *event.payload);
     for (auto& [key, connection] : connections_) connection->offer(event, frame);
 }
+
+void Server::drop_device(const std::string& device_id) {
+    for (auto& [key, connection] : connections_) {
+        if (connection->device_id() != device_id) continue;
+        connection->revoke();
+        tasks_.spawn(close_revoked(connection));
+    }
+}
+
+// Holds the connection while it says goodbye.
+Task<> Server::close_revoked(std::shared_ptr<Connection> connection) { co_await connection->close(1008, "device token revoked"); }
 
 Task<> Server::tick() {
     for (;;) {

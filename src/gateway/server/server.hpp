@@ -30,6 +30,8 @@ private:
     io::ServerResponse page(const io::ServerRequest& request) const;
     io::ServerResponse readiness() const;
     void tell(const Event& event);
+    void drop_device(const std::string& device_id);
+    static Task<> close_revoked(std::shared_ptr<Connection> connection);
     Task<> tick();
 
     Core& core_;

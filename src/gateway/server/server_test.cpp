@@ -240,6 +240,63 @@ TEST_F(Servers, a_client_that_does_not_read_is_dropped_and_nobody_else_waits) {
     EXPECT_EQ(ask(*reader, "health").at("ok"), true);
 }
 
+TEST_F(Servers, revoking_a_device_ends_its_connection_in_the_middle_of_a_stream) {
+    crypto::Ed25519KeyPair key = crypto::Ed25519KeyPair::generate(random);
+    Socket device = dial();
+    const json::object challenge = receive(*device);
+    auto parsed = wire::parse_connect(json::value(connect_params(testing::kToken, R"(["operator.read"])")));
+    ASSERT_TRUE(parsed);
+    wire::sign_device(*parsed, key, json::string_or(challenge.at("payload").as_object(), "nonce"), to_millis(clock.wall()));
+    send(*device, wire::write_request("1", "connect", wire::to_json(*parsed)));
+    ASSERT_EQ(receive(*device).at("ok"), true);
+    ask(*device, "sessions.subscribe");
+
+    Socket reader = client(R"(["operator.read"])"), boss = client();
+    ask(*reader, "sessions.subscribe");
+    Event event;
+    event.name = "session.message";
+    event.payload = std::make_shared<const std::string>(R"({"text":"before"})");
+    core().events.publish(event);
+    EXPECT_THAT(json::write(until(*device, "session.message").back()), HasSubstr("before"));
+    const json::object listed = ask(*boss, "device.pair.list").at("payload").as_object();
+    const std::string id = json::string_or(listed.at("paired").as_array().at(0).as_object(), "deviceId");
+    EXPECT_EQ(ask(*boss, "device.token.revoke", {{"deviceId", id}, {"role", "operator"}}).at("ok"), true);
+    event.payload = std::make_shared<const std::string>(R"({"text":"after"})");
+    core().events.publish(event);
+    std::string rest;
+    for (;;) {
+        auto message = run(device->receive(Deadline::after(kSoon)));
+        if (!message) break;
+        rest += message->data;
+    }
+    EXPECT_EQ(device->close_status().code, 1008);
+    EXPECT_EQ(device->close_status().reason, "device token revoked");
+    EXPECT_THAT(rest, ::testing::Not(HasSubstr("after")));
+    EXPECT_THAT(json::write(until(*reader, "session.message").back()), HasSubstr("before"));
+    EXPECT_THAT(json::write(until(*reader, "session.message").back()), HasSubstr("after")) << "nobody else is concerned";
+    const json::object unknown = ask(*boss, "device.pair.remove", {{"deviceId", "nobody"}}).at("error").as_object();
+    EXPECT_EQ(unknown.at("details").as_object().at("reason"), "DEVICE_NOT_FOUND");
+}
+
+TEST_F(Servers, a_device_that_may_do_more_is_not_ended_by_one_that_may_do_less) {
+    crypto::Ed25519KeyPair key = crypto::Ed25519KeyPair::generate(random);
+    Socket device = dial();
+    const json::object challenge = receive(*device);
+    auto parsed = wire::parse_connect(json::value(connect_params(testing::kToken, R"(["operator.admin"])")));
+    wire::sign_device(*parsed, key, json::string_or(challenge.at("payload").as_object(), "nonce"), to_millis(clock.wall()));
+    send(*device, wire::write_request("1", "connect", wire::to_json(*parsed)));
+    ASSERT_EQ(receive(*device).at("ok"), true);
+    Socket lesser = client(R"(["operator.pairing"])");
+    for (const char* method : {"device.token.revoke", "device.pair.remove"}) {
+        json::object params{{"deviceId", parsed->device->id}};
+        if (std::string_view(method) == "device.token.revoke") params["role"] = "operator";
+        EXPECT_EQ(ask(*lesser, method, params).at("error").as_object().at("details").as_object().at("reason"), "DEVICE_OUTRANKS_CALLER") << method;
+    }
+    EXPECT_EQ(ask(*device, "health").at("ok"), true);
+    send(*device, wire::write_request("end", "device.pair.remove", json::object{{"deviceId", parsed->device->id}}));   // its own access it may always end
+    EXPECT_EQ(closed(*device).code, 1008);
+}
+
 TEST_F(Servers, many_connections_come_and_go) {
     std::vector<Socket> sockets;
     for (int i = 0; i < 100; ++i) sockets.push_back(client(R"(["operator.read"])"));

@@ -79,6 +79,17 @@ constexpr Field kDevicePairDecideFields[] = {
 };
 constexpr Schema kDevicePairDecide = object(kDevicePairDecideFields);
 
+constexpr Field kDevicePairRemoveFields[] = {
+    {"deviceId", string(1), Need::required},
+};
+constexpr Schema kDevicePairRemove = object(kDevicePairRemoveFields);
+
+constexpr Field kDeviceTokenRevokeFields[] = {
+    {"deviceId", string(1), Need::required},
+    {"role", string(1), Need::required},
+};
+constexpr Schema kDeviceTokenRevoke = object(kDeviceTokenRevokeFields);
+
 constexpr Field kLogsTailFields[] = {
     {"cursor", integer()},
     {"limit", integer(1, 5000)},
