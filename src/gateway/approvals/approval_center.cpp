@@ -103,13 +103,17 @@ approval::Principal ApprovalCenter::principal(std::string id, std::string displa
 
 // A request of a former life of this run is taken up again; nobody is asked twice for one call.
 Task<Result<approval::Record>> ApprovalCenter::find_or_request(GatedCall call) {
-    if (const auto known = deps_.store.approval_of_call(call.run.id, call.call.id)) {
-        if (auto record = deps_.desk.find(approval::ApprovalId(*known))) co_return *std::move(record);
-    }
-    for (approval::Record& pending : deps_.desk.pending()) {
-        if (pending.request.run_id == call.run.id && pending.request.tool_call_id == call.call.id) co_return std::move(pending);
-    }
     PINCER_CO_TRY(approval::Request request, make_request(call, principal(call.run.principal, call.run.principal_display), call.run.reply_to));
+    std::optional<approval::Record> known;
+    if (const auto id = deps_.store.approval_of_call(call.run.id, call.call.id)) known = deps_.desk.find(approval::ApprovalId(*id));
+    for (approval::Record& pending : deps_.desk.pending()) {
+        if (!known && pending.request.run_id == call.run.id && pending.request.tool_call_id == call.call.id) known = std::move(pending);
+    }
+    if (known && known->request.subject_digest != request.subject_digest) {
+        Error changed(ErrorCode::refused, fmt::format("{} is not the call that was put up for approval any more; nothing was called", call.call.name));
+        co_return Failure(std::move(changed).with_reason("APPROVAL_SUBJECT_CHANGED"));
+    }
+    if (known) co_return *std::move(known);
     co_return co_await deps_.desk.request(std::move(request));
 }
 

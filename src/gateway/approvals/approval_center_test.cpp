@@ -333,5 +333,27 @@ TEST(ButtonTokens, mean_one_decision_each) {
     for (const char* other : {"", "ap:", "ap:x:1", "approve", "AP:o:1"}) EXPECT_FALSE(parse_button_token(other)) << other;
 }
 
+TEST_F(Approvals, a_call_that_was_changed_after_it_was_put_up_is_refused) {
+    ask_restart();
+    const auto record = only();
+    crash();
+    // Somebody with the disk in hand changes the call in the transcript.
+    testing::Power side;
+    auto db = testing::open_inline_database(state() / "state/openclaw.sqlite", migrations(), side);
+    ASSERT_TRUE(db);
+    std::function<Result<>(storage::Connection&)> tamper = [](storage::Connection& c) -> Result<> {
+        PINCER_TRY(const auto changed, c.execute("UPDATE messages SET body = replace(body, '\"web\"', '\"production-db\"') WHERE body LIKE '%infra__restart%'"));
+        EXPECT_EQ(changed, 1);
+        return {};
+    };
+    ASSERT_TRUE(run((*db)->write(std::move(tamper))));
+    db->reset();
+    ASSERT_TRUE(start());
+    pump();
+    EXPECT_EQ(tools.calls_of("infra__restart"), 0u);
+    EXPECT_EQ(status_of(record), Status::cancelled);
+    EXPECT_THAT(platform.messages.back().markdown, HasSubstr("not the call that was put up for approval"));
+}
+
 }  // namespace
 }  // namespace pincer::gateway

@@ -118,8 +118,10 @@ Task<Result<>> GatewayInbox::message(channels::InboundMessage message) {
     arrival.principal_display = shown(message.sender);
     arrival.sender_is_owner = std::find(owners.begin(), owners.end(), principal) != owners.end();
     arrival.reply_to = message.route;
-    PINCER_CO_CHECK(co_await accept(std::move(arrival)));
-    co_return Result<>{};
+    auto accepted = co_await accept(std::move(arrival));
+    if (accepted) co_return Result<>{};
+    if (accepted.error().reason() == "SESSION_BUSY") co_return co_await turn_away(std::move(message), session.key);
+    co_return Failure(std::move(accepted).error());
 }
 
 Task<Result<Accepted>> GatewayInbox::ask(Session session, std::string text, std::string idempotency_key, approval::Principal by, bool deliver) {
@@ -141,6 +143,7 @@ Task<Result<Accepted>> GatewayInbox::ask(Session session, std::string text, std:
 
 // In the chain, then on disk, then told to everybody, then answered.
 Task<Result<Accepted>> GatewayInbox::accept(Arrival arrival) {
+    PINCER_CO_TRY(const auto place, deps_.runs.reserve(arrival.session.key));
     audit::Entry record{.kind = "question.asked", .actor = arrival.principal, .body = {}, .follows = std::nullopt};
     record.body = {{"session", arrival.session.key}, {"run", arrival.run_id}, {"event", arrival.event_id}, {"text_digest", crypto::sha256_hex(arrival.text)}};
     PINCER_CO_CHECK(co_await deps_.chain.append(std::move(record)));
@@ -161,6 +164,18 @@ Task<Result<Accepted>> GatewayInbox::accept(Arrival arrival) {
     tell("session.message", session_message_payload(accepted.entry, *session, accepted.entry.event_id));
     if (auto run = deps_.store.find_run(accepted.entry.run_id)) deps_.runs.launch(*std::move(run));
     co_return accepted;
+}
+
+// The conversation is full: said once, until one of its runs has ended. The event is noted last, as with a pairing.
+Task<Result<>> GatewayInbox::turn_away(channels::InboundMessage message, std::string session_key) {
+    const channels::Route route = message.route;
+    log::warn("inbound.session_busy", {{"channel", route.channel}, {"session", session_key}});
+    if (deps_.runs.tell_full(session_key)) {
+        const std::string id = fmt::format("busy:{}:{}:{}", route.channel, route.account_id, message.event_id);
+        PINCER_CO_CHECK(co_await reply(route, "busy", id, "I am still busy with your earlier questions, so I did not take this one. Please ask again when I have answered."));
+    }
+    PINCER_CO_CHECK(co_await deps_.store.remember_event(route.channel, route.account_id, message.event_id));
+    co_return Result<>{};
 }
 
 // One answer for each code, however often a stranger writes. The event is noted last: a crash before that does it again,

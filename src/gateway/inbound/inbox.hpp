@@ -40,6 +40,7 @@ private:
     Task<Result<bool>> handle_command(const channels::InboundMessage& message);
     Task<Result<>> reply(channels::Route route, std::string purpose, std::string delivery_id, std::string markdown);
     Task<Result<Accepted>> accept(Arrival arrival);
+    Task<Result<>> turn_away(channels::InboundMessage message, std::string session_key);
 
     InboxDeps deps_;
     const GatewayConfig& config_;

@@ -21,6 +21,8 @@ protected:
         GatewayTest::SetUp();
     }
     void open_to_all() { GatewayTest::SetUp(); }
+
+    io::Event never{runtime};   // outlives what waits for it
 };
 
 TEST_F(Inboxes, strangers_are_refused_before_anybody_looks_at_their_text) {
@@ -276,6 +278,60 @@ TEST(ApproveCommand, is_exactly_three_words) {
         EXPECT_FALSE(parse_approve_command(other)) << other;
     }
     EXPECT_FALSE(parse_approve_command("/approve " + std::string(1'000, 'x') + " deny"));
+}
+
+TEST_F(Inboxes, a_full_conversation_says_so_once_takes_nothing_more_and_keeps_its_order) {
+    open_to_all();
+    io::Event release(runtime);
+    tools.add(agent::testing::read_tool("infra__look"), agent::testing::text_result("seen"));
+    tools.hold("infra__look", release);
+    scripted.then(agent::testing::call_reply("infra__look", {}));
+    for (std::size_t i = 0; i < kMostOpenRuns; ++i) platform.write("ann", fmt::format("q{}", i));
+    pump();
+    ASSERT_EQ(core().runs.active("agent:main:slack:direct:ann").size(), kMostOpenRuns);
+    std::string late;
+    for (int i = 0; i < 5; ++i) late = platform.write("ann", "one too many");
+    platform.write("bob", "another conversation is not concerned", "D2");
+    scripted.then(text_reply("for bob"));
+    pump();
+    ASSERT_THAT(platform.in("D1"), SizeIs(1)) << "said once, not once for each";
+    EXPECT_THAT(platform.in("D1")[0].markdown, HasSubstr("I did not take this one"));
+    ASSERT_THAT(platform.in("D2"), SizeIs(1));
+    EXPECT_EQ(platform.unacknowledged(), 0u) << "refused is dealt with: the platform need not say it again";
+    EXPECT_THAT(audit_records("question.asked"), SizeIs(kMostOpenRuns + 1));
+
+    for (std::size_t i = 0; i < kMostOpenRuns; ++i) scripted.then(text_reply(fmt::format("a{}", i)));
+    release.set();
+    pump(4'000);
+    const auto said = platform.in("D1");
+    ASSERT_THAT(said, SizeIs(kMostOpenRuns + 1));
+    for (std::size_t i = 0; i < kMostOpenRuns; ++i) EXPECT_EQ(said[i + 1].markdown, fmt::format("a{}", i));
+    platform.redeliver(late);
+    scripted.then(text_reply("there is room again"));
+    platform.write("ann", "and now?");
+    pump();
+    EXPECT_EQ(platform.in("D1").back().markdown, "there is room again");
+    EXPECT_THAT(platform.in("D1"), SizeIs(kMostOpenRuns + 2)) << "what was refused stays refused";
+}
+
+TEST_F(Inboxes, a_full_conversation_is_full_after_a_restart_too_and_an_rpc_caller_gets_an_error) {
+    open_to_all();
+    tools.add(agent::testing::read_tool("infra__look"), agent::testing::text_result("seen"));
+    tools.hold("infra__look", never);
+    for (int life = 0; life < 2; ++life) scripted.then(agent::testing::call_reply("infra__look", {}));
+    for (std::size_t i = 0; i < kMostOpenRuns; ++i) platform.write("ann", fmt::format("q{}", i));
+    pump();
+    crash();
+    ASSERT_TRUE(start());
+    pump();
+    const std::string key = "agent:main:slack:direct:ann";
+    ASSERT_EQ(core().runs.active(key).size(), kMostOpenRuns);
+    auto asked = run(core().inbox.ask(*core().store.find(key), "and me?", "k1", {"operator:web", "Web", ""}, false));
+    ASSERT_FALSE(asked);
+    EXPECT_EQ(asked.error().code(), ErrorCode::rate_limited);
+    EXPECT_EQ(asked.error().reason(), "SESSION_BUSY");
+    EXPECT_THAT(asked.error().message(), HasSubstr("64 questions of this conversation are open already"));
+    EXPECT_FALSE(core().store.find_run("k1"));
 }
 
 }  // namespace

@@ -61,6 +61,37 @@ Task<Answer> resolve_kind(MethodCall call, std::string kind) {
     co_return Answer::of(payload);
 }
 
+// Words as they would have to be typed, so that their borders show.
+std::string quoted(std::string_view word) {
+    const std::string line = strip_control(word);
+    if (!line.empty() && line.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%") == std::string::npos) return line;
+    std::string out = "'";
+    for (const char c : line) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+}
+
+// What is shown is what would run: the argument list when there is one, whatever the caller's own line says.
+std::string command_shown(const json::object& params) {
+    const json::array* argv = json::array_at(params, "commandArgv");
+    if (const json::object* plan = json::object_at(params, "systemRunPlan")) argv = json::array_at(*plan, "argv");
+    if (!argv || argv->empty()) return strip_control(json::string_or(params, "command"));
+    std::vector<std::string> words;
+    for (const json::value& word : *argv) words.push_back(quoted(std::string_view(word.get_string())));
+    return join(words, " ");
+}
+
+// Variables can change what a command does, so they stand on the card, by name: their values may be secrets.
+json::value warning_shown(const json::object& params) {
+    std::string text = strip_control(json::string_or(params, "warningText"));
+    const json::object* env = json::object_at(params, "env");
+    if (env && !env->empty()) {
+        std::vector<std::string> names;
+        for (const auto& entry : *env) names.push_back(quoted(entry.key()));
+        text += fmt::format("{}It sets the variables {}.", text.empty() ? "" : "\n", join(names, ", "));
+    }
+    return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
 json::object decision_payload(const approval::Record& record) {
     json::object o{{"id", record.id.str()}, {"createdAtMs", to_millis(record.created_at)}, {"expiresAtMs", to_millis(record.expires_at)}};
     o["decision"] = record.decision ? json::value(approval::name_of(*record.decision)) : json::value(nullptr);
@@ -137,11 +168,13 @@ Task<Answer> exec_approval_request(MethodCall call) {
     request.kind = "exec";
     request.risk = approval::Risk::high;
     request.allowed = {approval::Decision::allow_once, approval::Decision::allow_always, approval::Decision::deny};
-    request.subject = {{"command", or_null(p, "command")}, {"argv", or_null(p, "commandArgv")}, {"cwd", or_null(p, "cwd")}};
+    // Everything that decides what would run: none of it may change between what was shown and what is done.
+    for (const char* key : {"command", "commandArgv", "systemRunPlan", "cwd", "nodeId", "host", "security", "ask", "resolvedPath", "agentId"}) request.subject[key] = or_null(p, key);
+    if (const json::object* env = json::object_at(p, "env")) request.subject["env_digest"] = approval::digest_of(*env);   // values may be secrets
     request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
-        {"command", json::string_or(p, "command")}, {"systemRunBinding", nullptr}, {"systemRunPlan", nullptr}, {"cwd", or_null(p, "cwd")}, {"nodeId", nullptr},
-        {"host", json::string_or(p, "host", "gateway")}, {"security", or_null(p, "security")}, {"ask", or_null(p, "ask")}, {"warningText", or_null(p, "warningText")},
+        {"command", command_shown(p)}, {"systemRunBinding", nullptr}, {"systemRunPlan", nullptr}, {"cwd", or_null(p, "cwd")}, {"nodeId", nullptr},
+        {"host", json::string_or(p, "host", "gateway")}, {"security", or_null(p, "security")}, {"ask", or_null(p, "ask")}, {"warningText", warning_shown(p)},
         {"scope", nullptr}, {"allowedDecisions", json::array{"allow-once", "allow-always", "deny"}}, {"agentId", or_null(p, "agentId")}, {"resolvedPath", nullptr},
         {"sessionKey", or_null(p, "sessionKey")}, {"sessionId", nullptr}, {"runId", nullptr}, {"toolCallId", nullptr}, {"turnSourceChannel", nullptr},
         {"turnSourceTo", nullptr}, {"turnSourceAccountId", nullptr}, {"turnSourceThreadId", nullptr},

@@ -44,6 +44,45 @@ protected:
     Caller caller{.conn_id = "c1", .device_id = "", .scopes = {wire::Scope::admin}, .principal = {"operator:web", "Web", ""}, .client_mode = "webchat", .subscribed = false, .watched = {}};
 };
 
+TEST_F(Methods, an_exec_request_is_bound_to_all_that_decides_what_runs_and_shows_it) {
+    const auto request = [&](std::string_view params) {
+        std::set<std::string> before;
+        for (const auto& record : core().approvals.desk().pending()) before.insert(record.id.str());
+        io::TaskGroup group(runtime);
+        struct Asker {
+            static Task<> ask(Core& core, Caller& caller, json::object params) {
+                MethodCall made{core, caller, std::move(params), {}};
+                (void)co_await find_handler("exec.approval.request")->slow(std::move(made));
+            }
+        };
+        group.spawn(Asker::ask(core(), caller, object(params)));
+        pump();
+        run(group.stop());
+        auto pending = core().approvals.desk().pending();
+        std::erase_if(pending, [&](const approval::Record& record) { return before.contains(record.id.str()); });
+        EXPECT_THAT(pending, SizeIs(1));
+        return pending.empty() ? approval::Request{} : pending.front().request;
+    };
+    const std::string base = R"({"command":"ls","commandArgv":["ls","-l"],"cwd":"/a","host":"node","env":{"X":"1"},"agentId":"main","nodeId":"n1","security":"allowlist","ask":"always","resolvedPath":"/bin/ls"})";
+    const auto first = request(base);
+    EXPECT_EQ(first.subject_digest, request(base).subject_digest);
+    const std::pair<const char*, const char*> changes[] = {
+        {"command", R"("ls ")"},      {"commandArgv", R"(["ls","-l",""])"}, {"cwd", R"("/a/")"},           {"host", R"("gateway")"},  {"env", R"({"X":"2"})"},
+        {"agentId", R"("other")"},    {"nodeId", R"("n2")"},                {"security", R"("full")"},     {"ask", R"("off")"},       {"resolvedPath", R"("/tmp/ls")"},
+        {"env", R"({"X":"1","LD_PRELOAD":"/x"})"},                          {"commandArgv", R"(["ls -l"])"},
+    };
+    std::set<std::string> digests{first.subject_digest};
+    for (const auto& [field, value] : changes) {
+        json::object changed = object(base);
+        changed[field] = *json::parse(value);
+        EXPECT_TRUE(digests.insert(request(json::write(changed)).subject_digest).second) << field << " = " << value;
+    }
+    const auto lying = request(R"({"command":"ls","commandArgv":["rm","-rf","/srv/a b"],"env":{"LD_PRELOAD":"/evil.so","TOKEN":"s3cret"}})");
+    EXPECT_EQ(lying.presentation.at("command"), "rm -rf '/srv/a b'") << "the list runs, so the list is shown";
+    EXPECT_EQ(lying.presentation.at("warningText"), "It sets the variables LD_PRELOAD, TOKEN.");
+    EXPECT_THAT(json::write(lying.subject) + json::write(lying.presentation), ::testing::Not(HasSubstr("s3cret")));
+}
+
 TEST_F(Methods, chat_send_is_started_in_flight_and_done_under_one_key) {
     io::Event release(runtime);
     tools.add(agent::testing::read_tool("infra__look"), agent::testing::text_result("seen"));

@@ -24,11 +24,40 @@ void RunManager::launch(Run run) {
     auto active = std::make_shared<Active>(deps_.runtime, std::move(run));
     const Session* session = deps_.store.find(active->run.session_key);
     active->events = {active->run.id, active->run.session_key, session ? session->agent_id : "main", 0};
-    auto& slot = slots_[active->run.session_key];
-    if (!slot) slot = std::make_shared<SessionSlot>(deps_.runtime);
-    active->slot = slot;
+    active->slot = slot_of(active->run.session_key);
     active_.emplace(active->run.id, active);
     tasks_.spawn(work(active));
+}
+
+// Everything that is open in a conversation holds its slot: the runs, and the places that are kept for more.
+std::shared_ptr<SessionSlot> RunManager::slot_of(const std::string& session_key) {
+    auto& slot = slots_[session_key];
+    if (!slot) slot = std::make_shared<SessionSlot>(deps_.runtime);
+    return slot;
+}
+
+// The last that holds the slot of a conversation takes it along.
+void RunManager::tidy(const std::string& session_key) {
+    if (const auto slot = slots_.find(session_key); slot != slots_.end() && slot->second.use_count() == 1) slots_.erase(slot);
+}
+
+Result<std::unique_ptr<RunManager::Place>> RunManager::reserve(const std::string& session_key) {
+    const auto slot = slots_.find(session_key);
+    const std::size_t open = slot == slots_.end() ? 0 : std::size_t(slot->second.use_count()) - 1;
+    if (open >= kMostOpenRuns) {
+        Error busy(ErrorCode::rate_limited, fmt::format("{} questions of this conversation are open already; wait for an answer, or stop one (chat.abort), and ask again", open));
+        return Failure(std::move(busy).with_reason("SESSION_BUSY"));
+    }
+    if (active_.size() + reserved_ >= kMostRunsInAll) {
+        Error busy(ErrorCode::rate_limited, fmt::format("{} questions are open on this Gateway already; ask again later", active_.size() + reserved_));
+        return Failure(std::move(busy).with_reason("SESSION_BUSY"));
+    }
+    return std::make_unique<Place>(*this, session_key, slot_of(session_key));
+}
+
+bool RunManager::tell_full(const std::string& session_key) {
+    const auto slot = slots_.find(session_key);
+    return slot == slots_.end() || !std::exchange(slot->second->told_full, true);
 }
 
 bool RunManager::abort(const std::string& run_id) {
@@ -61,9 +90,9 @@ Task<> RunManager::work(std::shared_ptr<Active> active) {
     co_await active->task.stop();
     if (waited && !stopping_) co_await settle(active);
     active_.erase(active->run.id);
+    active->slot->told_full = false;
     active->slot.reset();
-    // The last run of the conversation takes the slot with it.
-    if (const auto slot = slots_.find(active->run.session_key); slot != slots_.end() && slot->second.use_count() == 1) slots_.erase(slot);
+    tidy(active->run.session_key);
 }
 
 Task<> RunManager::run_inner(std::shared_ptr<Active> active, std::shared_ptr<io::Event> finished) {

@@ -17,6 +17,9 @@ public:
     void release();
     bool idle() const { return !taken_ && queue_.empty(); }
 
+    // Somebody has been told that the conversation takes no more questions, and no run of it has ended since.
+    bool told_full = false;
+
 private:
     io::Runtime& runtime_;
     bool taken_ = false;
