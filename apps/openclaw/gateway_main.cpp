@@ -1,5 +1,8 @@
 #include "apps/openclaw/gateway_main.hpp"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -100,6 +103,15 @@ Result<std::unique_ptr<agent::Model>> make_model(const gateway::GatewayConfig& c
     return PINCER_FAIL(invalid_argument, "models.providers.{}.api: \"{}\" is not one of {}", config.model.config.provider, config.model.api, known);
 }
 
+// Debian gives a process 1024 descriptors unless it asks for more, and the port admits more connections than that.
+void raise_descriptor_limit() {
+    constexpr rlim_t kWanted = 16'384;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kWanted) return;
+    limit.rlim_cur = std::min(limit.rlim_max, kWanted);
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 class Daemon {
 public:
     Daemon(const GatewayFlags& flags, wire::Environment environment) : flags_(flags), environment_(std::move(environment)) {}
@@ -175,6 +187,7 @@ private:
 int run_gateway(const GatewayFlags& flags) {
     if (flags.json_log) log::set_format(log::Format::json);
     if (flags.verbose) log::set_level(log::Level::debug);
+    raise_descriptor_limit();
     io::Runtime runtime;
     Daemon daemon(flags, wire::process_environment());
     return runtime.run(daemon.run(runtime));

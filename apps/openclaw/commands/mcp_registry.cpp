@@ -126,9 +126,9 @@ ExitCode mcp_set(const Local& local, const Arguments& arguments) {
     const auto typed = json5::parse(arguments.definition);
     if (!typed || !typed->is_object()) return complain("MCP server config must be a JSON object.");
     const json::object definition = normalized(typed->get_object());
-    if (auto valid = registry::parse_definition(arguments.name, definition); !valid) {
-        return complain(fmt::format("Config invalid after MCP set ({}).", valid.error().message()));
-    }
+    const auto valid = registry::parse_definition(arguments.name, definition);
+    if (!valid) return complain(fmt::format("Config invalid after MCP set ({}).", valid.error().message()));
+    for (const std::string& key : valid->unsupported) say(fmt::format("openclaw: mcp.servers.{}.{} is kept, but nothing here acts on it yet", arguments.name, key));
     auto servers = load_servers(local);
     if (!servers) return tell(servers.error());
     const auto document = document_to_edit(*servers);
