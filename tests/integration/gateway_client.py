@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import time
-from typing import Any
+from typing import Any, Callable
 
 ALL_SCOPES = ["operator.read", "operator.write", "operator.admin", "operator.approvals", "operator.pairing"]
 WAIT = 30.0
@@ -35,11 +35,11 @@ class Closed(Exception):
 class Socket:
     """The client's end of a WebSocket (RFC 6455): send(), receive(), raw()."""
 
-    def __init__(self, port: int, origin: str | None = None, host: str | None = None) -> None:
+    def __init__(self, port: int, origin: str | None = None, host: str | None = None, headers: list[str] | None = None) -> None:
         self.connection = socket.create_connection(("127.0.0.1", port), timeout=WAIT)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = ["GET / HTTP/1.1", f"Host: {host or f'127.0.0.1:{port}'}", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}",
-                 "Sec-WebSocket-Version: 13"] + ([f"Origin: {origin}"] if origin else [])
+                 "Sec-WebSocket-Version: 13"] + ([f"Origin: {origin}"] if origin is not None else []) + (headers or [])
         self.connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.reader = self.connection.makefile("rb")
         status = int(self.reader.readline().split()[1])
@@ -96,14 +96,15 @@ class Client:
     """Connected and greeted: call(), events, hello."""
 
     def __init__(self, port: int, token: str, origin: str | None = None, mode: str = "webchat", scopes: list[str] | None = None,
-                 display: str = "Story", **changes: Any) -> None:
-        self.socket = Socket(port, origin)
+                 display: str = "Story", sign: Callable[[dict[str, Any]], dict[str, Any]] | None = None, headers: list[str] | None = None, **changes: Any) -> None:
+        self.socket = Socket(port, origin, headers=headers)
         self.ids = itertools.count(1)
         self.events: list[dict[str, Any]] = []
         self.challenge = json.loads(self.socket.receive())["payload"]
+        proof = sign(self.challenge) if sign else {}
         self.hello = self.call("connect", **{
             "minProtocol": 4, "maxProtocol": 4, "role": "operator", "scopes": ALL_SCOPES if scopes is None else scopes, "auth": {"token": token},
-            "client": {"id": "webchat-ui" if mode == "webchat" else "test", "mode": mode, "version": "1", "platform": "linux", "displayName": display}, **changes})
+            "client": {"id": "webchat-ui" if mode == "webchat" else "test", "mode": mode, "version": "1", "platform": "linux", "displayName": display}, **proof, **changes})
 
     def start(self, method: str, **params: Any) -> str:
         """Sends a request and does not wait."""

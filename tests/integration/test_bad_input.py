@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from device import Device
 from estate.scenarios.leaky_logs import SECRETS
 from gateway_client import Client, Closed, Refused, Socket
 from story_support import ORDER, QUESTION, SURFACES, SlackPlace, TelegramPlace, TELEGRAM_OPS, World, until
@@ -203,6 +205,76 @@ def test_oversized_and_malformed_frames(gateway: Any) -> None:
         friend.call("chat.send", sessionKey="agent:main:main", message="x" * (65 << 10), idempotencyKey="k")
     assert friend.call("health")["ok"]
     assert gateway.process.poll() is None
+
+
+@pytest.mark.parametrize(("frame", "code"), [
+    (b"\x81\x05hello", 1002), (b"\xc1\x80\0\0\0\0", 1002), (b"\x83\x80\0\0\0\0", 1002), (b"\x09\x80\0\0\0\0", 1002), (b"\x89\xfe\0\x80\0\0\0\0" + b"x" * 128, 1002),
+    (b"\x81\x82\0\0\0\0\xc3\x28", 1007), (b"\x80\x80\0\0\0\0", 1002), (b"\x88\x81\0\0\0\0x", 1002)],
+    ids=["not masked", "a reserved bit", "a reserved opcode", "a ping in pieces", "a long ping", "text that is not UTF-8", "a continuation of nothing", "a close of one byte"])
+def test_frames_that_are_no_websocket_frames(gateway: Any, frame: bytes, code: int) -> None:
+    for connect in (lambda: Socket(gateway.port), lambda: Client(gateway.port, gateway.token).socket):
+        peer = connect()
+        peer.connection.sendall(frame)
+        with pytest.raises(Closed) as closed:
+            while True:
+                peer.receive()
+        assert closed.value.code == code, closed.value
+    assert gateway.get("/healthz")[0] == 200
+
+
+def test_a_replayed_or_wrong_device_signature(gateway: Any) -> None:
+    laptop, read = Device(), ["operator.read"]
+    spent = laptop.proof(Client(gateway.port, gateway.token).challenge["nonce"], gateway.token, read)
+
+    def told(make: Callable[[str], dict[str, Any]]) -> tuple[str, str]:
+        with pytest.raises(Refused) as refused:
+            Client(gateway.port, gateway.token, mode="cli", scopes=read, sign=lambda c: {"device": make(c["nonce"])})
+        return refused.value.what["details"]["code"], refused.value.what["message"]
+    good = lambda nonce: laptop.proof(nonce, gateway.token, read)  # noqa: E731
+    assert told(lambda _: spent) == ("DEVICE_AUTH_NONCE_MISMATCH", "device nonce mismatch")
+    assert told(lambda nonce: {**spent, "nonce": nonce})[0] == "DEVICE_AUTH_SIGNATURE_INVALID"
+    assert told(lambda nonce: laptop.proof(nonce, gateway.token, read, signed_at=0))[0] == "DEVICE_AUTH_SIGNATURE_EXPIRED"
+    assert told(lambda nonce: laptop.proof(nonce, gateway.token, read, signed_at=(1 << 63) - 1))[0] == "DEVICE_AUTH_SIGNATURE_EXPIRED"
+    assert told(lambda nonce: laptop.proof(nonce, gateway.token, ["operator.admin"]))[0] == "DEVICE_AUTH_SIGNATURE_INVALID"
+    assert told(lambda nonce: {**good(nonce), "id": Device().id})[0] == "DEVICE_AUTH_DEVICE_ID_MISMATCH"
+    assert told(lambda nonce: {**good(nonce), "publicKey": "x"})[0] == "DEVICE_AUTH_PUBLIC_KEY_INVALID"
+    assert laptop.connect(gateway.port, gateway.token, read).hello["auth"]["scopes"] == read
+
+
+def test_an_unknown_scope_is_named_with_those_that_there_are(gateway: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        Client(gateway.port, gateway.token, scopes=["operator.raed"])
+    assert "operator.raed" in refused.value.what["message"] and "operator.read" in refused.value.what["message"], refused.value.what
+
+
+# --- time
+
+SILENT = "import sys, time\nfor line in sys.stdin: pass\n"
+FORGETFUL = '''
+import json, sys
+for line in sys.stdin:
+    m = json.loads(line)
+    if "id" not in m or m["method"] not in ("initialize", "tools/list"): continue
+    r = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "f", "version": "1"}} if m["method"] == "initialize" else {"tools": []}
+    if m["method"] == "tools/list": continue
+    print(json.dumps({"jsonrpc": "2.0", "id": m["id"], "result": r}), flush=True)
+'''
+
+
+def test_a_timeout_says_whose_it_was(start_gateway: Any, openclaw: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections and never says a word
+        port = deaf.getsockname()[1]
+        servers = {name: {"command": sys.executable, "args": ["-c", program], "connectionTimeoutMs": 800, "requestTimeoutMs": 800}
+                   for name, program in (("silent", SILENT), ("forgetful", FORGETFUL))}
+        servers["deaf"] = {"url": f"http://127.0.0.1:{port}/mcp", "transport": "streamable-http", "connectionTimeoutMs": 800, "requestTimeoutMs": 800}
+        gateway = start_gateway({"mcp": {"servers": servers}})
+        client = Client(gateway.port, gateway.token)
+        found = until(lambda: (lambda all_of: all_of if all(s["lastError"] for s in all_of) else None)(client.call("status")["mcpServers"]), "each has timed out", 30)
+        for server in found:
+            assert "timeout" in server["lastError"] or "timed out" in server["lastError"], server
+            assert server["name"] in server["lastError"] and server["health"] in ("failed", "backing-off"), server
+        ended = subprocess.run([str(openclaw), "status", "--url", f"ws://127.0.0.1:{port}", "--token", "x", "--timeout", "900"], env=gateway.environment, capture_output=True, text=True, timeout=30)
+        assert ended.returncode == 1 and "timed out" in ended.stderr and str(port) in ended.stderr, ended
 
 
 # --- people
