@@ -175,6 +175,8 @@ void write_canonical_to(const value& v, std::string& out) {
             write_canonical_to(item, out);
         }
         out += ']';
+    } else if (const auto* d = v.if_double(); d && !std::isfinite(*d)) {
+        out += fmt::format("{}", *d);  // which no parser takes: it must not have the digest of something else
     } else {
         write_to(v, out);  // 1.0 and 1 are one value in JSON and get one spelling there
     }
