@@ -21,7 +21,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 HERE = Path(__file__).resolve().parent
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class Estate:
