@@ -36,11 +36,13 @@ CLI::App* add_question(CLI::App* app, Arguments& a, Command command) {
     app->add_option_function<std::string>(
            "--timeout",
            [&a](const std::string& typed) {
-               auto parsed = parse_duration(typed);
+               // The original's --timeout is a bare number of milliseconds: scripts that have one keep working.
+               const bool bare = !typed.empty() && typed.find_first_not_of("0123456789") == std::string::npos;
+               auto parsed = parse_duration(bare ? typed + "ms" : typed);
                if (!parsed) throw CLI::ValidationError("--timeout", parsed.error().message());
                a.timeout = *parsed;
            },
-           "how long to wait for its answer: 500ms, 10s (default), 1m")
+           "how long to wait for its answer: 500ms, 10s (default), 1m; a bare number is milliseconds")
         ->type_name("duration")
         ->group(kWhichGateway);
     choose(app, a, command);
