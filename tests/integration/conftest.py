@@ -27,6 +27,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from browser import fixture_browse  # noqa: E402,F401  (a fixture)
 from estate.harness import estate  # noqa: E402,F401  (a fixture is used by its name)
 
 _spec = importlib.util.spec_from_file_location("doubles_fixtures", ROOT / "tests/doubles/conftest.py")

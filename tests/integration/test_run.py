@@ -106,6 +106,21 @@ def test_the_first_start_writes_what_is_needed_and_the_story_works(start_run: An
     assert run.stop() == 0
 
 
+def test_a_person_plays_the_story_on_the_page(start_run: Any, home: Any, free_port: Any, browse: Any) -> None:
+    shop, environment = home
+    told = start_run(environment, "--real", "--port", str(free_port())).ready()
+    page = browse()
+    page("open", url=re.search(r"Open +(\S+)", told)[1])  # type: ignore[index]
+    answer = page("ask", text=QUESTION)["said"][-1]
+    assert "Production is unhealthy" in answer and "60ddb6c" in answer
+    page("say", text=ORDER)
+    decided = page("approve")
+    assert "Roll back deployment shop/checkout to revision 2" in decided["shown"] and "Blast radius" in decided["shown"]
+    assert decided["after"] == "Nothing waits for you." and not decided["counted"] and decided["title"] == "OpenClaw Gateway"
+    shop.tell("POST", "/clock/rate", {"rate": 30})
+    assert "It has recovered" in page("until", text="It has recovered")["said"][-1]
+
+
 def test_a_second_start_changes_nothing_and_says_what_is_missing(start_run: Any, home: Any, free_port: Any) -> None:
     _, environment = home
     first = start_run(environment, "--real", "--port", str(free_port()))

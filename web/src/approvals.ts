@@ -2,6 +2,8 @@
 import type { Fields, Gateway } from "./gateway";
 import { button, byId, el, time } from "./view";
 
+const KEPT_DECISIONS = 8;
+
 function titleOf(request: Fields): string {
   return request.title ?? `Run ${request.command}`;
 }

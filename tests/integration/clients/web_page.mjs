@@ -3,6 +3,9 @@
 //   {"op":"reload"} {"op":"look"}                                  -> the same
 //   {"op":"login","token":"…"}                                     -> the same, after the dialog was filled in
 //   {"op":"ask","text":"…"}                                        -> {"said":[…]} once the conversation has an answer
+//   {"op":"say","text":"…"}                                        -> {} as soon as it was sent
+//   {"op":"until","text":"…"}                                      -> {"said":[…]} once the conversation shows this
+//   {"op":"approve"}                                                -> {"shown":"…","after":"…"}: the card, and the panel once it was decided
 //   {"op":"forget"}                                                 -> closes the page, keeps the browser's profile
 // Every frame that the page sends is kept: `sent` lists the `connect` ones.
 import { createRequire } from 'node:module';
@@ -83,11 +86,28 @@ const OPS = {
     }
     return look();
   },
+  say: async ({ text }) => {
+    await page.fill('#question', text);
+    await page.press('#question', 'Enter');
+    return {};
+  },
   ask: async ({ text }) => {
     await page.fill('#question', text);
     await page.press('#question', 'Enter');
     await page.waitForSelector('#messages li:not(.mine):not(.empty) .meta', { timeout: 60_000 });
     return { said: await page.$$eval('#messages .bubble', (all) => all.map((one) => one.textContent)) };
+  },
+  until: async ({ text }) => {
+    await page.waitForFunction((words) => document.getElementById('messages').textContent.includes(words), text, { timeout: 60_000 });
+    return { said: await page.$$eval('#messages .bubble', (all) => all.map((one) => one.textContent)) };
+  },
+  approve: async () => {
+    await page.waitForFunction(() => document.getElementById('approvals').textContent.includes('Digest'), undefined, { timeout: 60_000 });
+    const shown = await page.textContent('#approvals');
+    await page.click('#approvals button.go');
+    await page.waitForFunction(() => document.getElementById('decided').textContent.includes('Approved'), undefined, { timeout: 30_000 });
+    const after = await page.textContent('#approvals');
+    return { shown, after, title: await page.title(), counted: await page.isVisible('#approval-count') };
   },
   forget: async () => { await page.close(); page = undefined; return {}; },
 };
