@@ -20,6 +20,7 @@
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -162,6 +163,14 @@ int start_echo() {
     return ntohs(address.sin_port);
 }
 
+// @n in the parameters becomes the number of the request, @s that number modulo 100.
+std::string filled(std::string text, long number) {
+    for (const auto& [mark, value] : {std::pair{"@n", number}, std::pair{"@s", number % 100}}) {
+        for (std::size_t at; (at = text.find(mark)) != std::string::npos;) text.replace(at, 2, std::to_string(value));
+    }
+    return text;
+}
+
 struct Peer {
     int fd = -1;
     Reader reader;
@@ -196,7 +205,13 @@ int main(int argc, char** argv) {
     if (o.floor) o.port = start_echo();
     // Towards the echo the frame goes unmasked, as a server would send it, so that the same reader reads it.
     const std::string text = R"({"type":"req","id":"1","method":")" + o.method + R"(","params":)" + o.params + "}";
+    long sent = 0;
     std::string request = frame(text);
+    const auto next_request = [&]() -> const std::string& {
+        if (text.find('@') != std::string::npos) request = frame(filled(text, sent));
+        ++sent;
+        return request;
+    };
     if (o.floor) request = std::string("\x81", 1) + char(std::min<std::size_t>(text.size(), 125)) + text.substr(0, 125);
 
     std::vector<Peer> peers(std::size_t(o.connections));
@@ -212,7 +227,7 @@ int main(int argc, char** argv) {
     const auto begin = Clock::now(), end = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(o.seconds));
     for (Peer& peer : peers) {
         peer.asked = Clock::now();
-        write_all(peer.fd, request);
+        write_all(peer.fd, next_request());
     }
     epoll_event ready[256];
     for (auto now = begin; now < end;) {
@@ -227,7 +242,7 @@ int main(int argc, char** argv) {
                 const auto at = Clock::now();
                 micros.push_back(std::chrono::duration<float, std::micro>(at - peer.asked).count());
                 peer.asked = at;
-                write_all(peer.fd, request);
+                write_all(peer.fd, next_request());
             });
         }
     }
