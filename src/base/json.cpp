@@ -27,39 +27,53 @@ bool may_need_escape(const char* bytes) {
 
 bool needs_escape(char c) { return std::uint8_t(c) < 0x20 || c == '"' || c == '\\'; }
 
-void write_escape(char c, std::string& out) {
+char* write_escape(char c, char* to) {
+    const auto two = [&](char name) {
+        *to++ = '\\';
+        *to++ = name;
+        return to;
+    };
     switch (c) {
-        case '"': out += "\\\""; return;
-        case '\\': out += "\\\\"; return;
-        case '\b': out += "\\b"; return;
-        case '\f': out += "\\f"; return;
-        case '\n': out += "\\n"; return;
-        case '\r': out += "\\r"; return;
-        case '\t': out += "\\t"; return;
-        default: {
-            constexpr std::string_view kHex = "0123456789abcdef";
-            out += "\\u00";
-            out += kHex[std::uint8_t(c) >> 4];
-            out += kHex[std::uint8_t(c) & 15];
-        }
+        case '"': return two('"');
+        case '\\': return two('\\');
+        case '\b': return two('b');
+        case '\f': return two('f');
+        case '\n': return two('n');
+        case '\r': return two('r');
+        case '\t': return two('t');
+        default: break;
     }
+    constexpr std::string_view kHex = "0123456789abcdef";
+    to = std::copy_n("\\u00", 4, to);
+    *to++ = kHex[std::uint8_t(c) >> 4];
+    *to++ = kHex[std::uint8_t(c) & 15];
+    return to;
 }
 
+// Piece by piece through a buffer in which the longest spelling of a piece has room.
 void write_string(std::string_view text, std::string& out) {
+    constexpr std::size_t kPiece = 256;
+    constexpr std::size_t kLongest = 6;  // \u00xx
+    std::array<char, kPiece * kLongest> buffer;
     out += '"';
-    std::size_t from = 0;
-    for (std::size_t i = 0; i < text.size();) {
-        if (i + 8 <= text.size() && !may_need_escape(text.data() + i)) {
-            i += 8;
-        } else if (!needs_escape(text[i])) {
-            ++i;
-        } else {
-            out.append(text, from, i - from);
-            write_escape(text[i], out);
-            from = ++i;
+    while (!text.empty()) {
+        const char* from = text.data();
+        const char* const end = from + std::min(text.size(), kPiece);
+        char* to = buffer.data();
+        while (from != end) {
+            if (end - from >= 8 && !may_need_escape(from)) {
+                std::memcpy(to, from, 8);
+                from += 8;
+                to += 8;
+            } else {
+                const char c = *from++;
+                if (needs_escape(c)) to = write_escape(c, to);
+                else *to++ = c;
+            }
         }
+        out.append(buffer.data(), to);
+        text.remove_prefix(std::size_t(end - text.data()));
     }
-    out.append(text, from, text.size() - from);
     out += '"';
 }
 

@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdlib>
 
@@ -127,8 +129,15 @@ Runtime::Impl::~Impl() {
     if (resolver) resolver->shut_down();
 }
 
+namespace {
+constexpr int kKeptHeapBytes = 2 << 20;
+}
+
 Runtime::Runtime() : impl_(std::make_unique<Impl>()) {
     std::signal(SIGPIPE, SIG_IGN);  // a peer that went away is an error code of the write
+    // The next message wants the memory of the last one: it is given back to the kernel only beyond this.
+    ::mallopt(M_TRIM_THRESHOLD, kKeptHeapBytes);
+    ::mallopt(M_MMAP_THRESHOLD, kKeptHeapBytes / 2);
 }
 
 Runtime::~Runtime() = default;
