@@ -1,6 +1,6 @@
-// Closed-loop load on a Gateway: N WebSocket connections, one request in flight on each, over plain sockets and epoll, so
-// that the client costs little. With --floor it talks to a bare epoll echo on a thread of its own instead: the most that
-// this machine gives to messages of that size.
+// Closed-loop load on a Gateway: N WebSocket connections, one request in flight on each, over plain sockets and epoll,
+// so that the client costs little. With --floor it talks to a bare epoll echo on a thread of its own instead: the most
+// that this machine gives to messages of that size.
 //
 //   gateway_load --port 18789 --token T --method last-heartbeat --params '{}' --connections 16 --seconds 3
 //   gateway_load --floor --connections 16 --seconds 3
@@ -110,15 +110,20 @@ std::string read_message(int fd, Reader& reader) {
 
 void upgrade(int fd, const Options& o, Reader& reader) {
     write_all(fd, "GET / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(o.port) +
-                      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+                      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
+                      "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     std::string head;
     for (char c; head.find("\r\n\r\n") == std::string::npos; head += c) {
         if (::recv(fd, &c, 1, 0) != 1) fail("handshake");
     }
     if (head.find(" 101 ") == std::string::npos) fail(head.c_str());
-    read_message(fd, reader);   // the challenge
-    write_all(fd, frame(R"({"type":"req","id":"c","method":"connect","params":{"minProtocol":4,"maxProtocol":4,"client":{"id":"gateway-client","version":"1",)"
-                        R"("platform":"linux","mode":"backend"},"role":"operator","scopes":["operator.admin"],"auth":{"token":")" + o.token + R"("}}})"));
+    read_message(fd, reader);  // the challenge
+    write_all(
+        fd,
+        frame(
+            R"({"type":"req","id":"c","method":"connect","params":{"minProtocol":4,"maxProtocol":4,"client":{"id":"gateway-client","version":"1",)"
+            R"("platform":"linux","mode":"backend"},"role":"operator","scopes":["operator.admin"],"auth":{"token":")" +
+            o.token + R"("}}})"));
     const std::string hello = read_message(fd, reader);
     if (hello.find("\"ok\":true") == std::string::npos) {
         std::fprintf(stderr, "%s\n", hello.c_str());
@@ -157,7 +162,8 @@ int start_echo() {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener, 256) != 0) fail("listen");
+    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener, 256) != 0)
+        fail("listen");
     ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
     std::thread(serve_echo, listener).detach();
     return ntohs(address.sin_port);
@@ -187,13 +193,20 @@ Options parse(int argc, char** argv) {
         }
         if (i + 1 >= argc) fail("an option needs its value");
         const char* value = argv[++i];
-        if (name == "--port") o.port = std::atoi(value);
-        else if (name == "--token") o.token = value;
-        else if (name == "--method") o.method = value;
-        else if (name == "--params") o.params = value;
-        else if (name == "--connections") o.connections = std::atoi(value);
-        else if (name == "--seconds") o.seconds = std::atof(value);
-        else fail("unknown option");
+        if (name == "--port")
+            o.port = std::atoi(value);
+        else if (name == "--token")
+            o.token = value;
+        else if (name == "--method")
+            o.method = value;
+        else if (name == "--params")
+            o.params = value;
+        else if (name == "--connections")
+            o.connections = std::atoi(value);
+        else if (name == "--seconds")
+            o.seconds = std::atof(value);
+        else
+            fail("unknown option");
     }
     return o;
 }
@@ -224,7 +237,8 @@ int main(int argc, char** argv) {
     }
     std::vector<float> micros;
     std::size_t answer_bytes = 0;
-    const auto begin = Clock::now(), end = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(o.seconds));
+    const auto begin = Clock::now(),
+               end = begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(o.seconds));
     for (Peer& peer : peers) {
         peer.asked = Clock::now();
         write_all(peer.fd, next_request());
@@ -236,7 +250,7 @@ int main(int argc, char** argv) {
         for (int i = 0; i < n; ++i) {
             Peer& peer = peers[ready[i].data.u64];
             peer.reader.read(peer.fd, [&](const std::string& answer) {
-                if (!o.floor && answer.find("\"id\":\"1\"") == std::string::npos) return;   // an event
+                if (!o.floor && answer.find("\"id\":\"1\"") == std::string::npos) return;  // an event
                 if (!o.floor && answer.find("\"ok\":true") == std::string::npos) fail(answer.c_str());
                 answer_bytes = answer.size();
                 const auto at = Clock::now();
@@ -248,8 +262,11 @@ int main(int argc, char** argv) {
     }
     const double took = std::chrono::duration<double>(Clock::now() - begin).count();
     std::sort(micros.begin(), micros.end());
-    const auto at = [&](double part) { return micros.empty() ? 0.0 : double(micros[std::size_t(part * double(micros.size() - 1))]); };
-    std::printf("{\"rate\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"count\":%zu,\"answer_bytes\":%zu}\n", double(micros.size()) / took, at(0.5), at(0.99), micros.size(), answer_bytes);
+    const auto at = [&](double part) {
+        return micros.empty() ? 0.0 : double(micros[std::size_t(part * double(micros.size() - 1))]);
+    };
+    std::printf("{\"rate\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"count\":%zu,\"answer_bytes\":%zu}\n",
+                double(micros.size()) / took, at(0.5), at(0.99), micros.size(), answer_bytes);
     std::fflush(stdout);
-    std::_Exit(0);   // the echo's thread has no end
+    std::_Exit(0);  // the echo's thread has no end
 }

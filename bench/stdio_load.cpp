@@ -1,5 +1,5 @@
-// One MCP server over stdio, called one request at a time, with a client that costs almost nothing: it reads lines and looks
-// only at their "id".
+// One MCP server over stdio, called one request at a time, with a client that costs almost nothing: it reads lines and
+// looks only at their "id".
 //
 //   stdio_load --calls 400 --tool conversations_list --arguments '{"limit":100}' -- openclaw mcp serve --url ws://...
 // Prints one line of JSON: {"spawn_ms", "p50_us", "p99_us", "count", "answer_bytes", "rss_mb", "anonymous_mb"}.
@@ -25,7 +25,9 @@ using Clock = std::chrono::steady_clock;
     std::exit(1);
 }
 
-double since(Clock::time_point begin) { return std::chrono::duration<double, std::micro>(Clock::now() - begin).count(); }
+double since(Clock::time_point begin) {
+    return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+}
 
 class Server {
 public:
@@ -36,7 +38,8 @@ public:
         ::posix_spawn_file_actions_init(&actions);
         ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
         ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-        if (::posix_spawnp(&pid_, command[0], &actions, nullptr, command.data(), environ) != 0) fail("cannot start the server");
+        if (::posix_spawnp(&pid_, command[0], &actions, nullptr, command.data(), environ) != 0)
+            fail("cannot start the server");
         ::close(in[0]);
         ::close(out[1]);
         to_ = in[1];
@@ -57,7 +60,8 @@ public:
 
     // The line that answers request `id`; what else the server says is dropped.
     std::string ask(int id, const std::string& method, const std::string& params) {
-        tell(R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + method + R"(","params":)" + params + "}\n");
+        tell(R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + method + R"(","params":)" + params +
+             "}\n");
         const std::string mark = "\"id\":" + std::to_string(id);
         for (;;) {
             std::string line = read_line();
@@ -117,7 +121,8 @@ int main(int argc, char** argv) {
 
     const auto begin = Clock::now();
     Server server(command);
-    server.ask(1, "initialize", R"({"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}})");
+    server.ask(1, "initialize",
+               R"({"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}})");
     const double spawn_ms = since(begin) / 1000;
     server.tell("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
 
@@ -127,12 +132,18 @@ int main(int argc, char** argv) {
     for (int i = 0; !tool.empty() && i < calls + 20; ++i) {
         const auto at = Clock::now();
         const std::string answer = server.ask(i + 2, "tools/call", params);
-        if (answer.find("\"isError\":true") != std::string::npos || answer.find("\"result\"") == std::string::npos) fail(answer.substr(0, 400));
+        if (answer.find("\"isError\":true") != std::string::npos || answer.find("\"result\"") == std::string::npos)
+            fail(answer.substr(0, 400));
         if (i >= 20) took.push_back(since(at));  // the first ones connect and warm up
         bytes = answer.size();
     }
     std::sort(took.begin(), took.end());
-    const auto at = [&](double share) { return took.empty() ? 0.0 : took[std::size_t(double(took.size() - 1) * share)]; };
-    std::printf(R"({"spawn_ms":%.2f,"p50_us":%.1f,"p99_us":%.1f,"count":%zu,"answer_bytes":%zu,"rss_mb":%.1f,"anonymous_mb":%.1f})" "\n", spawn_ms, at(0.5),
-                at(0.99), took.size(), bytes, std::atof(server.smaps("Rss:").c_str()) / 1024, std::atof(server.smaps("Anonymous:").c_str()) / 1024);
+    const auto at = [&](double share) {
+        return took.empty() ? 0.0 : took[std::size_t(double(took.size() - 1) * share)];
+    };
+    std::printf(
+        R"({"spawn_ms":%.2f,"p50_us":%.1f,"p99_us":%.1f,"count":%zu,"answer_bytes":%zu,"rss_mb":%.1f,"anonymous_mb":%.1f})"
+        "\n",
+        spawn_ms, at(0.5), at(0.99), took.size(), bytes, std::atof(server.smaps("Rss:").c_str()) / 1024,
+        std::atof(server.smaps("Anonymous:").c_str()) / 1024);
 }

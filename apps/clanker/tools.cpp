@@ -81,7 +81,8 @@ public:
         const infra::Look look = co_await engine_.changes(*window, requester_of(call));
         json::object out = infra::changes_json(look);
         out["audit"] = look.record;
-        std::string text = infra::to_text(infra::write_answer(look, infra::read_question("changes")), infra::Markup::markdown);
+        std::string text =
+            infra::to_text(infra::write_answer(look, infra::read_question("changes")), infra::Markup::markdown);
         out["text"] = text;
         co_return ToolResult::of(std::move(out), std::move(text));
     }

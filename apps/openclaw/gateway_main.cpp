@@ -15,7 +15,7 @@
 #include "wire/paths.hpp"
 
 namespace pincer {
-std::span<const gateway::WebAsset> web_assets();   // generated from web/
+std::span<const gateway::WebAsset> web_assets();  // generated from web/
 }
 
 namespace pincer::openclaw {
@@ -59,14 +59,18 @@ Result<gateway::GatewayConfig> load_config(const wire::Paths& paths, const wire:
 }
 
 // Flags over environment over file. A Gateway without any secret makes one for itself, in its state folder.
-Result<> complete(gateway::GatewayConfig& config, const GatewayFlags& flags, const wire::Paths& paths, const wire::Environment& environment) {
+Result<> complete(gateway::GatewayConfig& config, const GatewayFlags& flags, const wire::Paths& paths,
+                  const wire::Environment& environment) {
     if (const auto port = environment("OPENCLAW_GATEWAY_PORT")) {
         PINCER_TRY(config.port, wire::parse_port(*port));
     }
     if (flags.port) config.port = *flags.port;
-    if (flags.bind) config.bind_address = *flags.bind == "loopback" ? "127.0.0.1" : *flags.bind == "lan" ? "0.0.0.0" : *flags.bind;
+    if (flags.bind)
+        config.bind_address = *flags.bind == "loopback" ? "127.0.0.1" : *flags.bind == "lan" ? "0.0.0.0" : *flags.bind;
     if (const auto token = environment("OPENCLAW_GATEWAY_TOKEN")) config.auth.token = Secret(*token);
-    if (const auto password = environment("OPENCLAW_GATEWAY_PASSWORD"); password && config.auth.mode == gateway::AuthMode::password) config.auth.password = Secret(*password);
+    if (const auto password = environment("OPENCLAW_GATEWAY_PASSWORD");
+        password && config.auth.mode == gateway::AuthMode::password)
+        config.auth.password = Secret(*password);
     if (flags.token) config.auth.token = Secret(*flags.token);
     PINCER_CHECK(config.check_exposure());
     if (config.auth.mode != gateway::AuthMode::token || !config.auth.token.empty()) return {};
@@ -100,7 +104,8 @@ Result<std::unique_ptr<agent::Model>> make_model(const gateway::GatewayConfig& c
         if (api.id == config.model.api) return api.make(config.model.config, http);
         known += fmt::format("{}{}", known.empty() ? "" : ", ", api.id);
     }
-    return PINCER_FAIL(invalid_argument, "models.providers.{}.api: \"{}\" is not one of {}", config.model.config.provider, config.model.api, known);
+    return PINCER_FAIL(invalid_argument, "models.providers.{}.api: \"{}\" is not one of {}",
+                       config.model.config.provider, config.model.api, known);
 }
 
 // Debian gives a process 1024 descriptors unless it asks for more, and the port admits more connections than that.
@@ -114,7 +119,8 @@ void raise_descriptor_limit() {
 
 class Daemon {
 public:
-    Daemon(const GatewayFlags& flags, wire::Environment environment) : flags_(flags), environment_(std::move(environment)) {}
+    Daemon(const GatewayFlags& flags, wire::Environment environment)
+        : flags_(flags), environment_(std::move(environment)) {}
 
     Task<int> run(io::Runtime& runtime) {
         auto paths = wire::resolve_paths(environment_);
@@ -153,7 +159,8 @@ private:
         options.config_path = paths.config.string();
         options.version = PINCER_VERSION;
         options.assets = web_assets();
-        gateway::GatewayEnvironment environment{runtime, clock, random, *http, *websockets, *connector, **model, *fallback};
+        gateway::GatewayEnvironment environment{runtime,     clock,      random,  *http,
+                                                *websockets, *connector, **model, *fallback};
         auto gateway = co_await gateway::Gateway::start(std::move(options), environment);
         if (!gateway) co_return complain(gateway.error(), exit_code(gateway.error()));
         log::info("gateway.listening", {{"port", (*gateway)->port()}, {"state", paths.state_dir.string()}});

@@ -9,8 +9,8 @@ namespace pincer::openclaw {
 
 struct GatewayFlags {
     std::optional<std::uint16_t> port;
-    std::optional<std::string> bind;       // loopback, lan, or an address
-    std::optional<std::string> token;      // prefer the file, the environment or the configuration: argv is public
+    std::optional<std::string> bind;   // loopback, lan, or an address
+    std::optional<std::string> token;  // prefer the file, the environment or the configuration: argv is public
     bool json_log = false;
     bool verbose = false;
 };

@@ -44,7 +44,8 @@ Result<> read_patterns(const json::value& v, ModelEgressPolicy& policy) {
     if (!list) return PINCER_FAIL(invalid_argument, "\"extraPatterns\" must be a list of texts");
     for (const json::value& element : *list) {
         const auto* text = element.if_string();
-        if (!text || text->size() < 3) return PINCER_FAIL(invalid_argument, "\"extraPatterns\" must hold texts of at least 3 characters");
+        if (!text || text->size() < 3)
+            return PINCER_FAIL(invalid_argument, "\"extraPatterns\" must hold texts of at least 3 characters");
         policy.extra_patterns.emplace_back(*text);
     }
     return {};
@@ -52,8 +53,9 @@ Result<> read_patterns(const json::value& v, ModelEgressPolicy& policy) {
 
 // What a model or a person wrote may quote a tool's result, so it goes no fuller than those do.
 ToolResultEgress quoting_level(const ModelEgressPolicy& policy) {
-    const bool all_full = policy.tool_results == ToolResultEgress::full &&
-                          std::ranges::all_of(policy.per_tool, [](const auto& entry) { return entry.second == ToolResultEgress::full; });
+    const bool all_full =
+        policy.tool_results == ToolResultEgress::full &&
+        std::ranges::all_of(policy.per_tool, [](const auto& entry) { return entry.second == ToolResultEgress::full; });
     return all_full ? ToolResultEgress::full : ToolResultEgress::redacted;
 }
 
@@ -83,7 +85,9 @@ void redact_tool_message(Redactor& redactor, Message& message, const ModelEgress
     const ToolResultEgress level = policy.level_of(message.tool_name);
     if (level == ToolResultEgress::none) {
         report.withheld_tools.push_back(message.tool_name);
-        message.text = fmt::format("({} answered. By policy its result stays on this machine and is not shown to you; say so.)", message.tool_name);
+        message.text =
+            fmt::format("({} answered. By policy its result stays on this machine and is not shown to you; say so.)",
+                        message.tool_name);
     } else if (level == ToolResultEgress::summary_only) {
         const std::size_t whole = message.text.size();
         Message summary = message;
@@ -99,9 +103,7 @@ void redact_tool_message(Redactor& redactor, Message& message, const ModelEgress
 
 void redact_message(Redactor& redactor, Message& message, const ModelEgressPolicy& policy, EgressReport& report) {
     switch (message.role) {
-        case Role::user:
-            message.text = redactor.text(message.text, ToolResultEgress::full);
-            break;
+        case Role::user: message.text = redactor.text(message.text, ToolResultEgress::full); break;
         case Role::assistant:
             message.text = redactor.text(message.text, quoting_level(policy));
             for (ToolCall& call : message.tool_calls) {
@@ -109,9 +111,7 @@ void redact_message(Redactor& redactor, Message& message, const ModelEgressPolic
                 call.malformed_arguments = redactor.text(call.malformed_arguments, quoting_level(policy));
             }
             break;
-        case Role::tool:
-            redact_tool_message(redactor, message, policy, report);
-            break;
+        case Role::tool: redact_tool_message(redactor, message, policy, report); break;
     }
 }
 
@@ -146,7 +146,8 @@ Result<ModelEgressPolicy> ModelEgressPolicy::from_config(const json::object& o) 
         } else if (key == "extraPatterns") {
             PINCER_CHECK(read_patterns(member.value(), policy));
         } else {
-            return PINCER_FAIL(invalid_argument, "\"{}\" is not a key of an egress policy: toolResults, perTool, extraPatterns", key);
+            return PINCER_FAIL(invalid_argument,
+                               "\"{}\" is not a key of an egress policy: toolResults, perTool, extraPatterns", key);
         }
     }
     return policy;
@@ -165,7 +166,8 @@ ToolResultEgress ModelEgressPolicy::level_of(std::string_view tool) const {
     return level;
 }
 
-std::string redact(std::string_view text, ToolResultEgress level, const ModelEgressPolicy& policy, std::vector<Redaction>& counts) {
+std::string redact(std::string_view text, ToolResultEgress level, const ModelEgressPolicy& policy,
+                   std::vector<Redaction>& counts) {
     Redactor redactor(policy);
     std::string out = redactor.text(text, level);
     counts = redactor.counts();
@@ -194,7 +196,8 @@ std::string StreamRestorer::feed(std::string_view piece) {
     constexpr std::size_t kLongestPlaceholder = 24;
     held_ += piece;
     const std::size_t open = held_.rfind('<');
-    const bool may_go_on = open != std::string::npos && held_.find('>', open) == std::string::npos && held_.size() - open < kLongestPlaceholder;
+    const bool may_go_on = open != std::string::npos && held_.find('>', open) == std::string::npos &&
+                           held_.size() - open < kLongestPlaceholder;
     const std::size_t ready = may_go_on && !placeholders_.empty() ? open : held_.size();
     std::string out = restore(std::string_view(held_).substr(0, ready), placeholders_);
     held_.erase(0, ready);

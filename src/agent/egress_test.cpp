@@ -36,7 +36,8 @@ std::vector<Shape> shapes() {
         {"bot " + canary("123456789:", "AAEhBOweik9ai2o01nnrfTwuYxVXMj0pTXs"), "AAEhBOweik9ai2o01nnrfTwuYxVXMj0pTXs"},
         {"cookie: session=" + jwt, "dozjgNryP4J3jVmNHl0w5N"},
         {jwt, "eyJzdWIiOiIxMjM0NTY3ODkwIn0"},
-        {"-----BEGIN RSA PRIVATE KEY-----\n" + pem_body + "-----END RSA PRIVATE KEY-----\nafter", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"},
+        {"-----BEGIN RSA PRIVATE KEY-----\n" + pem_body + "-----END RSA PRIVATE KEY-----\nafter",
+         "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"},
         {"-----BEGIN PRIVATE KEY-----\\n" + pem_body, "BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"},
         {"Authorization: Bearer abcDEF123456", "abcDEF123456"},
         {"authorization: token hunter2hunter2", "hunter2hunter2"},
@@ -82,12 +83,29 @@ TEST(Redact, secrets_of_every_shape_go_at_every_level) {
 
 TEST(Redact, what_is_no_secret_stays) {
     const ModelEgressPolicy policy;
-    for (const std::string_view text : {
-             "password authentication failed for user app", "Enter password:", "token: expired", "auth: failed", "tokens: 4096", "max_tokens=4096",
-             "Basic authentication is off", "bearer of bad news", "sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a",
-             "image registry.example/shop/checkout:1.2.3@sha256:4bf5122f344554c53bde2ebb8cd2b7e3", "secretName: web-tls", "the secret is out",
-             "password: ${DB_PASSWORD}", "password: ***", "http://checkout:8080/health@v2", "sk-learn-contrib-package", "commit 3f2a9c1 by alice",
-             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----", "access_key_id: see below", "monkey business", "eyJust looking", "key: value"}) {
+    for (const std::string_view text :
+         {"password authentication failed for user app",
+          "Enter password:",
+          "token: expired",
+          "auth: failed",
+          "tokens: 4096",
+          "max_tokens=4096",
+          "Basic authentication is off",
+          "bearer of bad news",
+          "sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a",
+          "image registry.example/shop/checkout:1.2.3@sha256:4bf5122f344554c53bde2ebb8cd2b7e3",
+          "secretName: web-tls",
+          "the secret is out",
+          "password: ${DB_PASSWORD}",
+          "password: ***",
+          "http://checkout:8080/health@v2",
+          "sk-learn-contrib-package",
+          "commit 3f2a9c1 by alice",
+          "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+          "access_key_id: see below",
+          "monkey business",
+          "eyJust looking",
+          "key: value"}) {
         std::vector<Redaction> counts;
         EXPECT_EQ(redact(text, ToolResultEgress::redacted, policy, counts), text);
         EXPECT_TRUE(counts.empty()) << text;
@@ -96,9 +114,12 @@ TEST(Redact, what_is_no_secret_stays) {
 
 TEST(Redact, addresses_become_stable_placeholders_under_redacted_only) {
     const ModelEgressPolicy policy;
-    const std::string text = "10.1.2.3 talks to 192.168.0.9 and 10.1.2.3; mail alice@corp.example. Public 8.8.8.8, version 1.2.3, fd00:1::2.";
+    const std::string text =
+        "10.1.2.3 talks to 192.168.0.9 and 10.1.2.3; mail alice@corp.example. Public 8.8.8.8, version 1.2.3, "
+        "fd00:1::2.";
     std::vector<Redaction> counts;
-    EXPECT_EQ(redact(text, ToolResultEgress::redacted, policy, counts), "<ip-1> talks to <ip-2> and <ip-1>; mail <email-1>. Public 8.8.8.8, version 1.2.3, <ip-3>.");
+    EXPECT_EQ(redact(text, ToolResultEgress::redacted, policy, counts),
+              "<ip-1> talks to <ip-2> and <ip-1>; mail <email-1>. Public 8.8.8.8, version 1.2.3, <ip-3>.");
     EXPECT_EQ(redact(text, ToolResultEgress::full, policy, counts), text);
     EXPECT_EQ(redact("git@github.com:a/b", ToolResultEgress::redacted, policy, counts), "git@github.com:a/b");
 }
@@ -107,12 +128,14 @@ TEST(Redact, literal_patterns_of_the_operator_go) {
     ModelEgressPolicy policy;
     policy.extra_patterns = {"acme", "acme-corp"};
     std::vector<Redaction> counts;
-    EXPECT_EQ(redact("at acme-corp, xacmex", ToolResultEgress::full, policy, counts), "at <withheld-1>, x<withheld-2>x");
+    EXPECT_EQ(redact("at acme-corp, xacmex", ToolResultEgress::full, policy, counts),
+              "at <withheld-1>, x<withheld-2>x");
 }
 
 TEST(Redact, takes_linear_time_on_hostile_text) {
     const ModelEgressPolicy policy;
-    for (const std::string_view unit : {"eyJ-", "sk-", "a-", "://", "token=", "password ", "authorization:$", "-----BEGIN PRIVATE KEY", "a.", "bearer ", "key \"", "\\\"secret\\\":"}) {
+    for (const std::string_view unit : {"eyJ-", "sk-", "a-", "://", "token=", "password ", "authorization:$",
+                                        "-----BEGIN PRIVATE KEY", "a.", "bearer ", "key \"", "\\\"secret\\\":"}) {
         std::string text;
         while (text.size() < (32u << 10)) text += unit;
         std::vector<Redaction> counts;
@@ -156,13 +179,17 @@ TEST(Egress, a_canary_in_any_place_stays_here) {
     ToolSpec spec;
     spec.description = "Try with " + secret;
     request.tools = {spec};
-    request.messages = {user, assistant, tool_message("a__b", "text " + secret, "{\"only\":\"" + secret + "\"}"),
-                        tool_message("a__c", "", "{\"password\":\"hunter2\",\"x\":\"" + secret + "\"}"),
-                        tool_message("a__d", R"({"kind":"Secret","data":{"whatever":"aHVudGVyMg=="},"env":[{"name":"API_TOKEN","value":"short"}]})")};
+    request.messages = {
+        user, assistant, tool_message("a__b", "text " + secret, "{\"only\":\"" + secret + "\"}"),
+        tool_message("a__c", "", "{\"password\":\"hunter2\",\"x\":\"" + secret + "\"}"),
+        tool_message(
+            "a__d",
+            R"({"kind":"Secret","data":{"whatever":"aHVudGVyMg=="},"env":[{"name":"API_TOKEN","value":"short"}]})")};
     const testing::ScriptedModel hosted("far/away", false);
     const Outbound out = apply_egress(request, hosted, ModelEgressPolicy{});
     const std::string left = all_of(out.request);
-    for (const std::string& canary_text : {secret, std::string("hunter2"), std::string("aHVudGVyMg"), std::string("\"short\"")}) {
+    for (const std::string& canary_text :
+         {secret, std::string("hunter2"), std::string("aHVudGVyMg"), std::string("\"short\"")}) {
         EXPECT_EQ(left.find(canary_text), std::string::npos) << left;
     }
     // What the person wrote goes as it is, but for secrets; what tools and models wrote loses its addresses.
@@ -188,8 +215,10 @@ TEST(Egress, policies_by_tool) {
         R"({"toolResults":"redacted","perTool":{"open__*":"full","open__logs":"summary_only","db__*":"none"},"extraPatterns":["acme"]})"));
     ASSERT_TRUE(policy);
     ModelRequest request;
-    request.messages = {tool_message("open__x", "at 10.0.0.1"), tool_message("open__logs", "3 errors at 10.0.0.1.\n\nline 1\nline 2"),
-                        tool_message("db__rows", "alice, 12 Main Street", R"({"rows":["alice"]})"), tool_message("other__x", "at 10.0.0.1 in acme")};
+    request.messages = {tool_message("open__x", "at 10.0.0.1"),
+                        tool_message("open__logs", "3 errors at 10.0.0.1.\n\nline 1\nline 2"),
+                        tool_message("db__rows", "alice, 12 Main Street", R"({"rows":["alice"]})"),
+                        tool_message("other__x", "at 10.0.0.1 in acme")};
     const testing::ScriptedModel hosted("far/away", false);
     const Outbound out = apply_egress(request, hosted, *policy);
     EXPECT_EQ(out.request.messages[0].text, "at 10.0.0.1");
@@ -202,8 +231,10 @@ TEST(Egress, policies_by_tool) {
 }
 
 TEST(Egress, a_wrong_policy_names_its_key) {
-    for (const auto& [text, key] : {std::pair{R"({"toolResult":"full"})", "toolResult"}, {R"({"toolResults":"some"})", "toolResults"},
-                                    {R"({"perTool":{"a":1}})", "perTool.a"}, {R"({"extraPatterns":["x"]})", "extraPatterns"}}) {
+    for (const auto& [text, key] : {std::pair{R"({"toolResult":"full"})", "toolResult"},
+                                    {R"({"toolResults":"some"})", "toolResults"},
+                                    {R"({"perTool":{"a":1}})", "perTool.a"},
+                                    {R"({"extraPatterns":["x"]})", "extraPatterns"}}) {
         auto policy = ModelEgressPolicy::from_config(*json::parse_object(text));
         ASSERT_FALSE(policy) << text;
         EXPECT_NE(policy.error().message().find(key), std::string::npos) << policy.error().message();

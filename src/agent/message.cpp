@@ -66,7 +66,9 @@ Result<Message> message_from_json(const json::object& o) {
         message.role = value;
         known = true;
     }
-    if (!known) return PINCER_FAIL(invalid_argument, "\"role\" is \"{}\": must be user, assistant or tool", truncate_utf8(role, 40));
+    if (!known)
+        return PINCER_FAIL(invalid_argument, "\"role\" is \"{}\": must be user, assistant or tool",
+                           truncate_utf8(role, 40));
     message.text = json::string_or(o, "text");
     if (const json::array* calls = json::array_at(o, "toolCalls")) {
         for (const json::value& v : *calls) {

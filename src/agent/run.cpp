@@ -24,8 +24,12 @@ void restore_strings(json::value& value, const Placeholders& placeholders) {
 class Run {
 public:
     Run(RunRequest request, RunDeps deps, Journal& journal)
-        : request_(std::move(request)), deps_(deps), journal_(journal), watch_(deps.clock, request_.budget.total),
-          calls_(deps, journal, request_.context, request_.budget, watch_), model_(&deps.model) {}
+        : request_(std::move(request)),
+          deps_(deps),
+          journal_(journal),
+          watch_(deps.clock, request_.budget.total),
+          calls_(deps, journal, request_.context, request_.budget, watch_),
+          model_(&deps.model) {}
 
     Task<Result<RunOutcome>> go() {
         auto ended = co_await loop();
@@ -54,11 +58,15 @@ private:
         if (!open.empty()) PINCER_CO_CHECK(co_await calls_.take_up(std::move(open), request_.messages));
         while (!answered()) {
             if (asked_ >= request_.budget.model_calls) {
-                co_return fail(Error(ErrorCode::refused, fmt::format("stopped after {} calls of the model without an answer", asked_)).with_reason("BUDGET_MODEL_CALLS"));
+                co_return fail(Error(ErrorCode::refused,
+                                     fmt::format("stopped after {} calls of the model without an answer", asked_))
+                                   .with_reason("BUDGET_MODEL_CALLS"));
             }
             if (watch_.left() == Millis(0)) {
-                co_return fail(Error(ErrorCode::timed_out, fmt::format("stopped: the run has used its {} of working time", format_duration(request_.budget.total)))
-                                   .with_reason("BUDGET_TIME"));
+                co_return fail(
+                    Error(ErrorCode::timed_out, fmt::format("stopped: the run has used its {} of working time",
+                                                            format_duration(request_.budget.total)))
+                        .with_reason("BUDGET_TIME"));
             }
             PINCER_CO_CHECK(co_await calls_.still_wanted());
             PINCER_CO_TRY(ModelReply reply, co_await ask());
@@ -97,7 +105,8 @@ private:
         if (model_ == &deps_.fallback) co_return fail(std::move(reply).error());
         const Error& error = reply.error();
         log::failure(log::Level::warn, "agent.model_failed", error);
-        notice_ = fmt::format("({}. The built-in responder answers instead, from the tools alone.)\n\n", error.message());
+        notice_ =
+            fmt::format("({}. The built-in responder answers instead, from the tools alone.)\n\n", error.message());
         json::object detail;
         detail["fallback"] = deps_.fallback.id();
         detail["error"] = name_of(error.code());
@@ -108,7 +117,8 @@ private:
 
     Task<Result<ModelReply>> ask_again() {
         auto reply = co_await ask_model();
-        if (!reply && !unrecorded_ && reply.error().code() != ErrorCode::cancelled) co_return fail(std::move(reply).error());
+        if (!reply && !unrecorded_ && reply.error().code() != ErrorCode::cancelled)
+            co_return fail(std::move(reply).error());
         co_return reply;
     }
 
@@ -120,13 +130,15 @@ private:
         request.tools = deps_.tools.tools();
         request.absent_servers = deps_.tools.absent_servers();
         if (!request.absent_servers.empty()) {
-            request.system += fmt::format("\n\nThese tool servers are configured but cannot be reached now: {}. Say so when the answer would have needed them.",
-                                          join(request.absent_servers, ", "));
+            request.system += fmt::format(
+                "\n\nThese tool servers are configured but cannot be reached now: {}. Say so when the answer would "
+                "have needed them.",
+                join(request.absent_servers, ", "));
         }
         Outbound outbound = apply_egress(std::move(request), *model_, deps_.egress);
         if (!model_->is_local()) {
             auto recorded = co_await journal_.model_egress(std::move(outbound.report));
-            unrecorded_ = !recorded;   // no failure of the model: nobody else is asked in its place
+            unrecorded_ = !recorded;  // no failure of the model: nobody else is asked in its place
             PINCER_CO_CHECK(std::move(recorded));
             PINCER_CO_CHECK(co_await calls_.still_wanted());
         }
@@ -168,8 +180,10 @@ private:
         message.timestamp_ms = to_millis(deps_.clock.wall());
         message.text = sanitize_utf8(message.text);
         if (reply.stop == StopReason::refused) message.tool_calls.clear();
-        if (reply.stop == StopReason::refused && trim(message.text).empty()) message.text = "The model declined to answer.";
-        if (reply.stop == StopReason::length && message.tool_calls.empty()) message.text += "\n\n(Cut off: the answer reached the model's output limit.)";
+        if (reply.stop == StopReason::refused && trim(message.text).empty())
+            message.text = "The model declined to answer.";
+        if (reply.stop == StopReason::length && message.tool_calls.empty())
+            message.text += "\n\n(Cut off: the answer reached the model's output limit.)";
         if (message.tool_calls.empty()) message.text = std::exchange(notice_, {}) + message.text;
         name_calls(message);
         std::vector<ToolCall> calls = message.tool_calls;
@@ -206,9 +220,9 @@ private:
     int asked_ = 0;
     bool failed_ = false;
     bool unrecorded_ = false;  // the journal did not take what was about to leave
-    std::string said_;     // the last text of the assistant
-    std::string partial_;  // what streams in just now
-    std::string notice_;   // why the built-in responder answers; goes in front of the answer
+    std::string said_;         // the last text of the assistant
+    std::string partial_;      // what streams in just now
+    std::string notice_;       // why the built-in responder answers; goes in front of the answer
     Usage usage_;
 };
 

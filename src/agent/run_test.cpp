@@ -42,7 +42,8 @@ protected:
     RunDeps deps() { return RunDeps{model, *builtin, tools, egress, clock, runtime}; }
     Result<RunOutcome> run(RunRequest r) { return runtime.run_until_done(run_agent(std::move(r), deps(), journal)); }
     Result<RunOutcome> run_builtin(RunRequest r) {
-        return runtime.run_until_done(run_agent(std::move(r), RunDeps{*builtin, *builtin, tools, egress, clock, runtime}, journal));
+        return runtime.run_until_done(
+            run_agent(std::move(r), RunDeps{*builtin, *builtin, tools, egress, clock, runtime}, journal));
     }
 
     io::Runtime runtime;
@@ -55,11 +56,14 @@ protected:
 };
 
 void add_clanker(ScriptedTools& tools) {
-    tools.add(read_tool("clanker__clanker_ask"), text_result("Production is unhealthy: checkout crash-loops [e1].",
-                                                             object(R"({"verdict":"unhealthy","subject":{"kind":"Deployment","name":"checkout"}})")));
-    tools.add(read_tool("clanker__clanker_plan"), text_result("Plan: roll back checkout to revision 4.", object(R"({"plan":{"digest":"sha256:abc"}})")));
+    tools.add(read_tool("clanker__clanker_ask"),
+              text_result("Production is unhealthy: checkout crash-loops [e1].",
+                          object(R"({"verdict":"unhealthy","subject":{"kind":"Deployment","name":"checkout"}})")));
+    tools.add(read_tool("clanker__clanker_plan"),
+              text_result("Plan: roll back checkout to revision 4.", object(R"({"plan":{"digest":"sha256:abc"}})")));
     tools.add(read_tool("clanker__clanker_outcome"), text_result("Applied once, at 10:02; recovered."));
-    tools.add(change_tool("clanker__clanker_apply", "clanker__clanker_outcome"), text_result("Rolled back; recovered [e9]."));
+    tools.add(change_tool("clanker__clanker_apply", "clanker__clanker_outcome"),
+              text_result("Rolled back; recovered [e9]."));
 }
 
 TEST_F(RunTest, a_plain_answer_is_journalled_and_streamed) {
@@ -75,16 +79,16 @@ TEST_F(RunTest, a_plain_answer_is_journalled_and_streamed) {
 TEST_F(RunTest, reads_of_one_turn_run_side_by_side_and_answer_in_order) {
     io::Event release(runtime);
     tools.add(read_tool("s__a"), text_result("A"));
-    tools.add(read_tool("s__b"), [&](const ToolCall&, const CallContext&) -> Result<ToolResult> {
-        return text_result("B");
-    });
+    tools.add(read_tool("s__b"),
+              [&](const ToolCall&, const CallContext&) -> Result<ToolResult> { return text_result("B"); });
     tools.hold("s__a", release);
     tools.add(read_tool("s__c"), [&](const ToolCall&, const CallContext&) -> Result<ToolResult> {
         release.set();  // the first call ends only once the last has begun
         return text_result("C");
     });
     ModelReply reply = call_reply("s__a", {});
-    for (const auto* name : {"s__b", "s__c"}) reply.message.tool_calls.push_back(call_reply(name, {}).message.tool_calls[0]);
+    for (const auto* name : {"s__b", "s__c"})
+        reply.message.tool_calls.push_back(call_reply(name, {}).message.tool_calls[0]);
     model.then(reply).then(text_reply("done"));
     ASSERT_TRUE(run(request("q")));
     ASSERT_EQ(journal.messages.size(), 5u);
@@ -143,7 +147,12 @@ TEST_F(RunTest, a_timeout_of_ours_never_looks_like_a_finding_of_the_tool) {
 }
 
 TEST_F(RunTest, long_results_are_cut_and_say_so) {
-    tools.add(read_tool("s__long"), text_result(std::string(5000, 'x'), object(R"({"big":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"})")));
+    tools.add(
+        read_tool("s__long"),
+        text_result(
+            std::string(5000, 'x'),
+            object(
+                R"({"big":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"})")));
     model.then(call_reply("s__long", {})).then(text_reply("done"));
     RunRequest r = request("q");
     r.budget.tool_result_bytes = 100;
@@ -193,7 +202,8 @@ TEST_F(RunTest, working_time_ends) {
 
 TEST_F(RunTest, the_built_in_responder_takes_over_and_says_why) {
     add_clanker(tools);
-    model.then(Error(ErrorCode::unauthenticated, "anthropic/claude refused the key: check models.providers.anthropic.apiKey"));
+    model.then(
+        Error(ErrorCode::unauthenticated, "anthropic/claude refused the key: check models.providers.anthropic.apiKey"));
     const auto outcome = run(request("Is production healthy after the last deploy?"));
     ASSERT_TRUE(outcome);
     EXPECT_EQ(outcome->end, RunEnd::finished);
@@ -215,7 +225,10 @@ TEST_F(RunTest, the_story_question_then_rollback_then_result) {
     const auto changed = run_builtin(std::move(next));
     ASSERT_TRUE(changed);
     EXPECT_EQ(changed->text, "Rolled back; recovered [e9].");
-    EXPECT_EQ(tools.calls[1].arguments, object(R"({"request":"Roll it back.","context":{"verdict":"unhealthy","subject":{"kind":"Deployment","name":"checkout"}}})"));
+    EXPECT_EQ(
+        tools.calls[1].arguments,
+        object(
+            R"({"request":"Roll it back.","context":{"verdict":"unhealthy","subject":{"kind":"Deployment","name":"checkout"}}})"));
     EXPECT_EQ(tools.calls[2].arguments, object(R"({"plan_digest":"sha256:abc"})"));
     EXPECT_EQ(tools.calls_of("clanker__clanker_plan"), 1u);
     ASSERT_EQ(journal.gated.size(), 1u);
@@ -223,7 +236,8 @@ TEST_F(RunTest, the_story_question_then_rollback_then_result) {
 }
 
 TEST_F(RunTest, denied_and_expired_touch_nothing_and_say_so) {
-    for (const auto& [answer, word] : {std::pair{GateAnswer::denied, "Denied."}, std::pair{GateAnswer::expired, "expired."}}) {
+    for (const auto& [answer, word] :
+         {std::pair{GateAnswer::denied, "Denied."}, std::pair{GateAnswer::expired, "expired."}}) {
         tools = ScriptedTools();
         journal = MemoryJournal();
         add_clanker(tools);
@@ -290,7 +304,9 @@ TEST_F(RunTest, a_lost_answer_of_a_change_is_settled_by_reading) {
 }
 
 TEST_F(RunTest, without_a_reader_the_outcome_is_unknown_and_said_to_be) {
-    tools.add(change_tool("s__do"), [](const ToolCall&, const CallContext&) -> Result<ToolResult> { return PINCER_FAIL(unavailable, "s went away"); });
+    tools.add(change_tool("s__do"), [](const ToolCall&, const CallContext&) -> Result<ToolResult> {
+        return PINCER_FAIL(unavailable, "s went away");
+    });
     model.then(call_reply("s__do", {})).then(text_reply("done"));
     ASSERT_TRUE(run(request("q")));
     EXPECT_EQ(tools.calls.size(), 1u);
@@ -300,7 +316,9 @@ TEST_F(RunTest, without_a_reader_the_outcome_is_unknown_and_said_to_be) {
 }
 
 TEST_F(RunTest, a_refused_change_did_not_happen_and_is_not_called_unknown) {
-    tools.add(change_tool("s__do", "s__look"), [](const ToolCall&, const CallContext&) -> Result<ToolResult> { return PINCER_FAIL(forbidden, "the grant names another plan"); });
+    tools.add(change_tool("s__do", "s__look"), [](const ToolCall&, const CallContext&) -> Result<ToolResult> {
+        return PINCER_FAIL(forbidden, "the grant names another plan");
+    });
     tools.add(read_tool("s__look"), text_result("?"));
     model.then(call_reply("s__do", {})).then(text_reply("done"));
     ASSERT_TRUE(run(request("q")));
@@ -312,7 +330,8 @@ Task<> run_into(RunRequest request, RunDeps deps, Journal& journal, std::optiona
     out.emplace(co_await run_agent(std::move(request), deps, journal));
 }
 
-Task<> cancel_once_asked(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out, io::Runtime& runtime) {
+Task<> cancel_once_asked(RunRequest request, RunDeps deps, MemoryJournal& journal,
+                         std::optional<Result<RunOutcome>>& out, io::Runtime& runtime) {
     io::TaskGroup group(runtime);
     group.spawn(run_into(std::move(request), deps, journal, out));
     while (journal.phases.empty()) co_await io::yield();
@@ -336,7 +355,8 @@ TEST_F(RunTest, a_run_aborted_while_it_waits_for_approval_has_touched_nothing) {
     journal.decision = &never;
     std::optional<Result<RunOutcome>> outcome;
     struct Driver {
-        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out, io::Runtime& runtime) {
+        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal,
+                            std::optional<Result<RunOutcome>>& out, io::Runtime& runtime) {
             io::TaskGroup group(runtime);
             group.spawn(run_into(std::move(request), deps, journal, out));
             while (journal.gated.empty()) co_await io::yield();
@@ -357,7 +377,8 @@ TEST_F(RunTest, a_hosted_model_gets_placeholders_and_people_and_tools_get_the_na
     tools.add(read_tool("s__look"), text_result("fine"));
     hosted.then(call_reply("s__where", {})).then(call_reply("s__look", object(R"({"node":"<ip-1>"})")));
     hosted.streaming("Node <ip-1> is <fine>").then(text_reply("Node <ip-1> is <fine>"));
-    const auto outcome = runtime.run_until_done(run_agent(request("q"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
+    const auto outcome = runtime.run_until_done(
+        run_agent(request("q"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
     ASSERT_TRUE(outcome);
     EXPECT_EQ(hosted.asked[1].messages.back().text, "node is <ip-1>, token <github-token-1>");
     EXPECT_EQ(tools.calls[1].arguments, object(R"({"node":"10.1.2.3"})"));
@@ -375,7 +396,8 @@ TEST_F(RunTest, nothing_leaves_for_a_hosted_model_before_it_is_on_record) {
     journal.disk = &disk;
     std::optional<Result<RunOutcome>> outcome;
     struct Driver {
-        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out, ScriptedModel& hosted) {
+        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal,
+                            std::optional<Result<RunOutcome>>& out, ScriptedModel& hosted) {
             io::TaskGroup group(deps.runtime);
             group.spawn(run_into(std::move(request), deps, journal, out));
             for (int turn = 0; turn < 50; ++turn) co_await io::yield();
@@ -400,14 +422,16 @@ TEST_F(RunTest, a_run_aborted_while_its_egress_is_being_recorded_sends_nothing) 
     journal.disk = &never;
     std::optional<Result<RunOutcome>> outcome;
     struct Driver {
-        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out) {
+        static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal,
+                            std::optional<Result<RunOutcome>>& out) {
             io::TaskGroup group(deps.runtime);
             group.spawn(run_into(std::move(request), deps, journal, out));
             for (int turn = 0; turn < 50; ++turn) co_await io::yield();
             co_await group.stop();
         }
     };
-    runtime.run_until_done(Driver::drive(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal, outcome));
+    runtime.run_until_done(
+        Driver::drive(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal, outcome));
     ASSERT_TRUE(outcome && *outcome);
     EXPECT_EQ((*outcome)->end, RunEnd::aborted);
     EXPECT_TRUE(hosted.asked.empty());
@@ -417,13 +441,15 @@ TEST_F(RunTest, what_cannot_be_recorded_does_not_leave_and_nobody_answers_in_the
     ScriptedModel hosted("far/away", false);
     hosted.then(text_reply("hello"));
     journal.fail_from_write = 1;
-    const auto outcome = runtime.run_until_done(run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
+    const auto outcome = runtime.run_until_done(
+        run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
     ASSERT_FALSE(outcome) << "an error of the journal: the run can be taken up again";
     EXPECT_EQ(outcome.error().code(), ErrorCode::io);
     EXPECT_TRUE(hosted.asked.empty());
     EXPECT_TRUE(journal.messages.empty());
     journal.fail_from_write = 0;
-    const auto again = runtime.run_until_done(run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
+    const auto again = runtime.run_until_done(
+        run_agent(request("hi"), RunDeps{hosted, *builtin, tools, egress, clock, runtime}, journal));
     ASSERT_TRUE(again);
     EXPECT_EQ(again->text, "hello");
 }
@@ -437,22 +463,26 @@ protected:
         journal.decision = &never;
         std::optional<Result<RunOutcome>> outcome;
         struct Driver {
-            static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal, std::optional<Result<RunOutcome>>& out) {
+            static Task<> drive(RunRequest request, RunDeps deps, MemoryJournal& journal,
+                                std::optional<Result<RunOutcome>>& out) {
                 io::TaskGroup group(deps.runtime);
                 group.spawn(run_into(std::move(request), deps, journal, out));
                 while (journal.gated.empty()) co_await io::yield();
                 co_await group.stop();
             }
         };
-        runtime.run_until_done(Driver::drive(request("roll back checkout"), RunDeps{*builtin, *builtin, tools, egress, clock, runtime}, journal, outcome));
+        runtime.run_until_done(Driver::drive(request("roll back checkout"),
+                                             RunDeps{*builtin, *builtin, tools, egress, clock, runtime}, journal,
+                                             outcome));
         journal.decision = nullptr;
-        for (const char* name : {"ask", "plan", "outcome", "apply"}) tools.away.insert(fmt::format("clanker__clanker_{}", name));
+        for (const char* name : {"ask", "plan", "outcome", "apply"})
+            tools.away.insert(fmt::format("clanker__clanker_{}", name));
     }
 };
 
 TEST_F(TakenUp, a_change_that_waits_for_a_person_waits_on_while_its_server_is_away) {
     leave_a_change_waiting();
-    journal.on_gate = [this] { tools.away.clear(); };   // it comes back while somebody decides
+    journal.on_gate = [this] { tools.away.clear(); };  // it comes back while somebody decides
     const auto outcome = run_builtin(resumed("roll back checkout"));
     ASSERT_TRUE(outcome);
     EXPECT_EQ(journal.gated.size(), 2u) << "asked again, under the same id";
@@ -463,12 +493,14 @@ TEST_F(TakenUp, a_change_that_waits_for_a_person_waits_on_while_its_server_is_aw
 
 TEST_F(TakenUp, an_approved_change_whose_server_stays_away_changed_nothing_and_says_so) {
     leave_a_change_waiting();
-    journal.answer = Gate{.answer = GateAnswer::unreachable, .grant = {}, .explanation = "MCP server \"clanker\" is not reachable"};
+    journal.answer =
+        Gate{.answer = GateAnswer::unreachable, .grant = {}, .explanation = "MCP server \"clanker\" is not reachable"};
     const auto outcome = run_builtin(resumed("roll back checkout"));
     ASSERT_TRUE(outcome);
     EXPECT_TRUE(journal.begun.empty());
-    EXPECT_EQ(journal.messages[journal.messages.size() - 2].text,
-              "clanker__clanker_apply could not be applied: MCP server \"clanker\" is not reachable; nothing was changed.");
+    EXPECT_EQ(
+        journal.messages[journal.messages.size() - 2].text,
+        "clanker__clanker_apply could not be applied: MCP server \"clanker\" is not reachable; nothing was changed.");
     EXPECT_THAT(outcome->text, HasSubstr("nothing was changed"));
 }
 

@@ -8,9 +8,11 @@
 namespace pincer::agent {
 namespace {
 
-constexpr Millis kReaderWithin{120'000};   // so long is waited for the server whose tool tells how a call ended
+constexpr Millis kReaderWithin{120'000};  // so long is waited for the server whose tool tells how a call ended
 
-ToolResult not_done(std::string text) { return ToolResult{.is_error = true, .text = std::move(text), .structured = {}}; }
+ToolResult not_done(std::string text) {
+    return ToolResult{.is_error = true, .text = std::move(text), .structured = {}};
+}
 
 ToolResult not_done(std::string text, std::string_view key, std::string_view value) {
     ToolResult result = not_done(std::move(text));
@@ -100,19 +102,23 @@ std::optional<ToolResult> ToolCalls::objection(const ToolCall& call) const {
         for (const ToolSpec& spec : specs_) names.push_back(spec.name);
         const std::string_view near = nearest(call.name, names);
         const std::string hint = near.empty() ? std::string() : fmt::format(" Did you mean {}?", near);
-        return not_done(fmt::format("There is no tool named \"{}\".{} Nothing was called.", truncate_utf8(call.name, 100), hint));
+        return not_done(
+            fmt::format("There is no tool named \"{}\".{} Nothing was called.", truncate_utf8(call.name, 100), hint));
     }
     if (!call.malformed_arguments.empty()) {
-        return not_done(fmt::format("The arguments of {} are not a JSON object (cut off?): \"{}\". Nothing was called.", call.name,
-                                    truncate_utf8(call.malformed_arguments, 200)));
+        return not_done(fmt::format("The arguments of {} are not a JSON object (cut off?): \"{}\". Nothing was called.",
+                                    call.name, truncate_utf8(call.malformed_arguments, 200)));
     }
     if (const std::string missing = missing_argument(call, *tool); !missing.empty()) {
         return not_done(fmt::format("{} needs the argument \"{}\". Nothing was called.", call.name, missing));
     }
     if (made_ >= budget_.tool_calls) {
-        return not_done(fmt::format("This run has used its {} tool calls. {} was not called: answer with what you have.", budget_.tool_calls, call.name));
+        return not_done(
+            fmt::format("This run has used its {} tool calls. {} was not called: answer with what you have.",
+                        budget_.tool_calls, call.name));
     }
-    if (watch_.left() == Millis(0)) return not_done(fmt::format("The working time of this run is used up. {} was not called.", call.name));
+    if (watch_.left() == Millis(0))
+        return not_done(fmt::format("The working time of this run is used up. {} was not called.", call.name));
     return std::nullopt;
 }
 
@@ -169,7 +175,8 @@ Task<Result<>> ToolCalls::run_reads(std::vector<ToolCall> calls, std::vector<Mes
         ++open;
         announce(calls[i], "started");
         struct Reader {
-            static Task<> read(ToolCalls& self, ToolCall call, std::optional<Result<ToolResult>>& out, std::size_t& left, io::Event& done) {
+            static Task<> read(ToolCalls& self, ToolCall call, std::optional<Result<ToolResult>>& out,
+                               std::size_t& left, io::Event& done) {
                 co_await self.run_read(std::move(call), out);
                 if (--left == 0) done.set();
             }
@@ -182,8 +189,10 @@ Task<Result<>> ToolCalls::run_reads(std::vector<ToolCall> calls, std::vector<Mes
     PINCER_CO_CHECK(waited);
     for (std::size_t i = 0; i < calls.size(); ++i) {
         ToolResult result = not_done(fmt::format("{} gave no result.", calls[i].name));
-        if (results[i] && results[i]->has_value()) result = **std::move(results[i]);
-        else if (results[i]) result = our_error(calls[i], results[i]->error());
+        if (results[i] && results[i]->has_value())
+            result = **std::move(results[i]);
+        else if (results[i])
+            result = our_error(calls[i], results[i]->error());
         PINCER_CO_CHECK(co_await record(calls[i], std::move(result), messages));
     }
     co_return Result<>();
@@ -201,7 +210,7 @@ Task<> ToolCalls::run_read(ToolCall call, std::optional<Result<ToolResult>>& out
 }
 
 Task<Result<ToolResult>> ToolCalls::run_change(ToolCall call) {
-    ToolSpec tool;   // what is known of a tool that is away: it waited for a person, so it may change something
+    ToolSpec tool;  // what is known of a tool that is away: it waited for a person, so it may change something
     tool.name = call.name;
     tool.destructive = true;
     if (const ToolSpec* listed = spec_of(call.name)) tool = *listed;
@@ -213,17 +222,25 @@ Task<Result<ToolResult>> ToolCalls::run_change(ToolCall call) {
     PINCER_CO_TRY(const Gate gate, std::move(gated));
     const std::string by = gate.explanation.empty() ? std::string() : " " + gate.explanation;
     switch (gate.answer) {
-        case GateAnswer::denied: co_return not_done(fmt::format("Denied.{} {} was not called and nothing was touched.", by, call.name), "gate", "denied");
-        case GateAnswer::expired: co_return not_done(fmt::format("The approval expired.{} {} was not called and nothing was touched.", by, call.name), "gate", "expired");
-        case GateAnswer::unreachable: co_return not_done(fmt::format("{} could not be applied:{}; nothing was changed.", call.name, by), "gate", "unreachable");
+        case GateAnswer::denied:
+            co_return not_done(fmt::format("Denied.{} {} was not called and nothing was touched.", by, call.name),
+                               "gate", "denied");
+        case GateAnswer::expired:
+            co_return not_done(
+                fmt::format("The approval expired.{} {} was not called and nothing was touched.", by, call.name),
+                "gate", "expired");
+        case GateAnswer::unreachable:
+            co_return not_done(fmt::format("{} could not be applied:{}; nothing was changed.", call.name, by), "gate",
+                               "unreachable");
         case GateAnswer::go: break;
     }
-    specs_ = deps_.tools.tools();   // servers came and went while a person decided
+    specs_ = deps_.tools.tools();  // servers came and went while a person decided
     if (const ToolSpec* listed = spec_of(call.name)) tool = *listed;
     PINCER_CO_CHECK(co_await still_wanted());
     // Write-ahead: a mark that cannot be made durable stops the run, and the call is not made.
     PINCER_CO_TRY(const CallState state, co_await journal_.begin_call(call, tool));
-    if (state == CallState::begun) co_return co_await settle(std::move(call), tool, "the program that made it was stopped before the answer came");
+    if (state == CallState::begun)
+        co_return co_await settle(std::move(call), tool, "the program that made it was stopped before the answer came");
     CallContext context = this->context();
     context.grant = gate.grant;
     co_return co_await make_change(std::move(call), tool, std::move(context));
@@ -243,16 +260,20 @@ Task<Result<ToolResult>> ToolCalls::make_change(ToolCall call, ToolSpec tool, Ca
 Task<Result<ToolResult>> ToolCalls::settle(ToolCall call, ToolSpec tool, std::string why) {
     const std::string lost = fmt::format("The answer of {} was lost: {}. It was not called again.", call.name, why);
     const auto unknown = [&](std::string_view reason) {
-        return not_done(fmt::format("{} The outcome is unknown: {}. Look at the system itself before you ask for the change again.", lost, reason), "outcome", "unknown");
+        return not_done(
+            fmt::format("{} The outcome is unknown: {}. Look at the system itself before you ask for the change again.",
+                        lost, reason),
+            "outcome", "unknown");
     };
     const ToolSpec* reader = spec_of(tool.settled_by);
     if (tool.settled_by.empty() || !reader) co_return unknown("no tool at hand can tell how it ended");
-    if (!reader->read_only) co_return unknown(fmt::format("{} is not read-only, so it may not be used to find out", reader->name));
+    if (!reader->read_only)
+        co_return unknown(fmt::format("{} is not read-only, so it may not be used to find out", reader->name));
     ToolCall question = call;
     question.name = reader->name;
     question.id = call.id + "-settle";
     announce(question, "started");
-    const Deadline deadline = context().deadline.at_most(kReaderWithin);   // the server may be on its way up again
+    const Deadline deadline = context().deadline.at_most(kReaderWithin);  // the server may be on its way up again
     auto answer = co_await reach_and_call(question, deadline);
     if (!answer && answer.error().code() == ErrorCode::cancelled) co_return Failure(std::move(answer).error());
     if (!answer) co_return unknown(fmt::format("{} could not tell ({})", question.name, answer.error().message()));

@@ -12,8 +12,14 @@ namespace pincer::agent {
 class WorkWatch {
 public:
     WorkWatch(const Clock& clock, Millis total) : clock_(clock), left_(total), since_(clock.steady()) {}
-    void pause() { left_ = left(); running_ = false; }
-    void resume() { since_ = clock_.steady(); running_ = true; }
+    void pause() {
+        left_ = left();
+        running_ = false;
+    }
+    void resume() {
+        since_ = clock_.steady();
+        running_ = true;
+    }
     Millis left() const {
         if (!running_) return left_;
         const auto used = std::chrono::duration_cast<Millis>(clock_.steady() - since_);
@@ -33,12 +39,12 @@ public:
     ToolCalls(RunDeps deps, Journal& journal, CallContext context, Budget budget, WorkWatch& watch)
         : deps_(deps), journal_(journal), context_(std::move(context)), budget_(budget), watch_(watch) {}
 
-    // Makes the calls and journals their results in the order of the calls; reads that stand next to each other run side
-    // by side. Appends the result messages to `messages` as they are journalled.
-    // Errors: cancelled; or what the journal or the gate failed with, before anything was done.
+    // Makes the calls and journals their results in the order of the calls; reads that stand next to each other run
+    // side by side. Appends the result messages to `messages` as they are journalled. Errors: cancelled; or what the
+    // journal or the gate failed with, before anything was done.
     Task<Result<>> run(std::vector<ToolCall> calls, std::vector<Message>& messages);
-    // The same for calls that a former life of the run left open: one that waited for a person is a change still, whether
-    // its tool is at hand now or not.
+    // The same for calls that a former life of the run left open: one that waited for a person is a change still,
+    // whether its tool is at hand now or not.
     Task<Result<>> take_up(std::vector<ToolCall> calls, std::vector<Message>& messages);
     // `cancelled` once the task was: for the places where a step that took no notice would let the run go on.
     Task<Result<>> still_wanted();
@@ -64,7 +70,7 @@ private:
     Budget budget_;
     WorkWatch& watch_;
     std::vector<ToolSpec> specs_;
-    std::set<std::string> gated_;   // ids of calls that a former life put before a person
+    std::set<std::string> gated_;  // ids of calls that a former life put before a person
     int made_ = 0;
 };
 

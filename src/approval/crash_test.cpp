@@ -79,20 +79,24 @@ TEST(ApprovalCrash, kills_lose_nothing_and_leave_nothing_half_decided) {
     std::map<std::string, char> last_word;  // what the dead processes had told the world of each request
     for (int run = 0; run < kKills; ++run) {
         seed = seed * 1664525 + 1013904223;
-        const std::string bytes = testing::run_and_kill((1 + kIdBytes) * (1 + (seed >> 16) % 20), [&](int fd) { child(scratch, fd); });
+        const std::string bytes =
+            testing::run_and_kill((1 + kIdBytes) * (1 + (seed >> 16) % 20), [&](int fd) { child(scratch, fd); });
         ASSERT_GE(bytes.size(), 1 + kIdBytes) << "run " << run;
-        for (std::size_t at = 0; at + 1 + kIdBytes <= bytes.size(); at += 1 + kIdBytes) last_word[bytes.substr(at + 1, kIdBytes)] = bytes[at];
+        for (std::size_t at = 0; at + 1 + kIdBytes <= bytes.size(); at += 1 + kIdBytes)
+            last_word[bytes.substr(at + 1, kIdBytes)] = bytes[at];
     }
     House house(scratch);
     ASSERT_TRUE(house.desk);
     for (const auto& [id, word] : last_word) {
         const auto found = house.desk->find(ApprovalId(id));
         ASSERT_TRUE(found) << id;
-        if (word != 'p') EXPECT_EQ(found->status, status_for(word));  // 'p' may have been decided without the answer getting out
+        if (word != 'p')
+            EXPECT_EQ(found->status, status_for(word));  // 'p' may have been decided without the answer getting out
     }
     ASSERT_TRUE(house.runtime.run_until_done(house.desk->expire_due()));  // ends what was being made
     for (const Record& record : house.desk->pending()) {
-        auto decided = house.runtime.run_until_done(house.desk->decide(record.id, Decision::deny, {.id = "operator:d2", .display = "", .human = ""}, "cli"));
+        auto decided = house.runtime.run_until_done(
+            house.desk->decide(record.id, Decision::deny, {.id = "operator:d2", .display = "", .human = ""}, "cli"));
         ASSERT_TRUE(decided) << decided.error().message();
         last_word[record.id.str()] = 'd';
     }
@@ -110,7 +114,8 @@ TEST(ApprovalCrash, kills_lose_nothing_and_leave_nothing_half_decided) {
         if (kind == "approval.requested") open.insert(id);
         if (kind == "approval.void" && !house.desk->find(ApprovalId(id))) open.erase(id);
     }
-    for (const auto& id : open) EXPECT_TRUE(house.desk->find(ApprovalId(id))) << id << " was never put up, and the chain does not say so";
+    for (const auto& id : open)
+        EXPECT_TRUE(house.desk->find(ApprovalId(id))) << id << " was never put up, and the chain does not say so";
     for (const auto& [id, word] : last_word) EXPECT_EQ(in_effect[id], 1) << id;
     EXPECT_TRUE(audit::verify({scratch / "audit"})->at(0).intact());
     EXPECT_GT(last_word.size(), std::size_t(kKills));

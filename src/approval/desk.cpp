@@ -26,15 +26,18 @@ std::string_view kind_of(Status status) {
 Result<Record> answer_late(const Record& record, Decision decision) {
     if (record.decision == decision) return record;
     if (record.status == Status::expired) {
-        return refuse(ErrorCode::expired, "APPROVAL_EXPIRED", fmt::format("this request expired at {}", to_rfc3339(record.expires_at)));
+        return refuse(ErrorCode::expired, "APPROVAL_EXPIRED",
+                      fmt::format("this request expired at {}", to_rfc3339(record.expires_at)));
     }
     const std::string when = record.decided_at ? to_rfc3339(*record.decided_at) : "";
     if (record.status == Status::cancelled) {
-        return refuse(ErrorCode::conflict, "APPROVAL_ALREADY_RESOLVED", fmt::format("this request was withdrawn at {}", when));
+        return refuse(ErrorCode::conflict, "APPROVAL_ALREADY_RESOLVED",
+                      fmt::format("this request was withdrawn at {}", when));
     }
     const Principal by = record.decided_by.value_or(Principal{});
     return refuse(ErrorCode::conflict, "APPROVAL_ALREADY_RESOLVED",
-                  fmt::format("approval already resolved: {} by {} via {} at {}", record.decision ? name_of(*record.decision) : name_of(record.status),
+                  fmt::format("approval already resolved: {} by {} via {} at {}",
+                              record.decision ? name_of(*record.decision) : name_of(record.status),
                               by.display.empty() ? by.id : by.display, record.decided_via, when));
 }
 
@@ -42,14 +45,19 @@ Result<> check_request(Request& request, Millis ttl) {
     const std::string digest = digest_of(request.subject);
     if (request.subject_digest.empty()) request.subject_digest = digest;
     if (request.subject_digest != digest) {
-        return refuse(ErrorCode::invalid_argument, "APPROVAL_DIGEST", "the digest is not that of the subject: what is shown would not be what runs");
+        return refuse(ErrorCode::invalid_argument, "APPROVAL_DIGEST",
+                      "the digest is not that of the subject: what is shown would not be what runs");
     }
-    if (request.kind != "exec" && request.kind != "plugin") return PINCER_FAIL(invalid_argument, "\"kind\" must be exec or plugin");
+    if (request.kind != "exec" && request.kind != "plugin")
+        return PINCER_FAIL(invalid_argument, "\"kind\" must be exec or plugin");
     if (request.requester.id.empty()) return PINCER_FAIL(invalid_argument, "a request names who asks");
-    if (std::ranges::find(request.allowed, Decision::deny) == request.allowed.end()) return PINCER_FAIL(invalid_argument, "it must be possible to deny");
-    if (ttl <= Millis(0) || ttl > kLongestTtl) return PINCER_FAIL(invalid_argument, "a request waits for at most {}", format_duration(kLongestTtl));
+    if (std::ranges::find(request.allowed, Decision::deny) == request.allowed.end())
+        return PINCER_FAIL(invalid_argument, "it must be possible to deny");
+    if (ttl <= Millis(0) || ttl > kLongestTtl)
+        return PINCER_FAIL(invalid_argument, "a request waits for at most {}", format_duration(kLongestTtl));
     const std::size_t bytes = detail::to_json_text(request).size();
-    if (bytes > kMostRequestBytes) return PINCER_FAIL(too_large, "a request of {} bytes is over the limit of {}", bytes, kMostRequestBytes);
+    if (bytes > kMostRequestBytes)
+        return PINCER_FAIL(too_large, "a request of {} bytes is over the limit of {}", bytes, kMostRequestBytes);
     return {};
 }
 
@@ -62,7 +70,8 @@ std::optional<WallTime> intended_at(const std::string& intent) {
 
 class DurableDesk final : public Desk {
 public:
-    DurableDesk(io::Runtime& runtime, storage::Database& db, audit::Chain& chain, const Clock& clock, crypto::Random& random, Policy policy)
+    DurableDesk(io::Runtime& runtime, storage::Database& db, audit::Chain& chain, const Clock& clock,
+                crypto::Random& random, Policy policy)
         : runtime_(runtime), db_(db), chain_(chain), clock_(clock), random_(random), policy_(std::move(policy)) {}
 
     Result<> load() {
@@ -72,7 +81,9 @@ public:
         for (auto& [record, intent] : all) {
             const ApprovalId id = record.id;
             if (auto at = intended_at(intent)) latest_wall_ = std::max(latest_wall_, *at);
-            pending_.emplace(id, Waiting{.record = std::move(record), .intent = std::move(intent), .steady_end = {}, .busy = nullptr});
+            pending_.emplace(
+                id,
+                Waiting{.record = std::move(record), .intent = std::move(intent), .steady_end = {}, .busy = nullptr});
             Waiting& waiting = pending_.at(id);
             waiting.steady_end = clock_.steady() + std::max(Millis(0), waiting.record.expires_at - now());
         }
@@ -83,7 +94,8 @@ public:
         const Millis lifetime = ttl.value_or(policy_.default_ttl);
         PINCER_CO_CHECK(check_request(request, lifetime));
         if (pending_.size() + being_made_ >= kMostPending) {
-            co_return refuse(ErrorCode::rate_limited, "APPROVAL_TOO_MANY", fmt::format("{} requests wait for a decision already", kMostPending));
+            co_return refuse(ErrorCode::rate_limited, "APPROVAL_TOO_MANY",
+                             fmt::format("{} requests wait for a decision already", kMostPending));
         }
         PINCER_CO_CHECK(co_await declare_unmade());
         ++being_made_;
@@ -104,7 +116,8 @@ public:
             co_return answer_late(*expired, decision);
         }
         PINCER_CO_CHECK(check_decision(found->request, decision, by));
-        Settlement settlement{.status = status_of(decision), .decision = decision, .by = std::move(by), .via = std::move(via), .why = {}};
+        Settlement settlement{
+            .status = status_of(decision), .decision = decision, .by = std::move(by), .via = std::move(via), .why = {}};
         co_return co_await settle(id, std::move(settlement));
     }
 
@@ -113,7 +126,8 @@ public:
         if (!found) co_return Failure(std::move(found).error());
         if (found->status == Status::cancelled) co_return Result<>();
         if (found->status != Status::pending) {
-            co_return refuse(ErrorCode::conflict, "APPROVAL_ALREADY_RESOLVED", fmt::format("approval already resolved: {}", name_of(found->status)));
+            co_return refuse(ErrorCode::conflict, "APPROVAL_ALREADY_RESOLVED",
+                             fmt::format("approval already resolved: {}", name_of(found->status)));
         }
         Settlement settlement{.status = Status::cancelled, .decision = {}, .by = {}, .via = {}, .why = std::move(why)};
         auto settled = co_await settle(id, std::move(settlement));
@@ -132,7 +146,9 @@ public:
     std::vector<Record> pending() const override {
         std::vector<Record> all;
         for (const auto& [id, waiting] : pending_) all.push_back(waiting.record);
-        std::ranges::sort(all, [](const Record& a, const Record& b) { return std::tie(a.created_at, a.id) < std::tie(b.created_at, b.id); });
+        std::ranges::sort(all, [](const Record& a, const Record& b) {
+            return std::tie(a.created_at, a.id) < std::tie(b.created_at, b.id);
+        });
         return all;
     }
 
@@ -164,9 +180,9 @@ public:
 private:
     struct Waiting {
         Record record;
-        std::string intent;                // of a settlement that did not come to its end
+        std::string intent;  // of a settlement that did not come to its end
         SteadyTime steady_end;
-        std::shared_ptr<io::Event> busy;   // shared: whoever waits for it holds it beyond the entry's end
+        std::shared_ptr<io::Event> busy;  // shared: whoever waits for it holds it beyond the entry's end
     };
     struct Settlement {
         Status status;
@@ -180,7 +196,9 @@ private:
         latest_wall_ = std::max(latest_wall_, clock_.wall());
         return latest_wall_;
     }
-    bool is_due(const Waiting& waiting) { return now() >= waiting.record.expires_at || clock_.steady() >= waiting.steady_end; }
+    bool is_due(const Waiting& waiting) {
+        return now() >= waiting.record.expires_at || clock_.steady() >= waiting.steady_end;
+    }
 
     void tell(const Record& record) {
         for (const auto& listener : listeners_) listener(record);
@@ -188,12 +206,16 @@ private:
 
     Result<> check_decision(const Request& request, Decision decision, const Principal& by) const {
         if (std::ranges::find(request.allowed, decision) == request.allowed.end()) {
-            return refuse(ErrorCode::invalid_argument, "APPROVAL_DECISION_NOT_ALLOWED", fmt::format("\"{}\" is not offered for this request", name_of(decision)));
+            return refuse(ErrorCode::invalid_argument, "APPROVAL_DECISION_NOT_ALLOWED",
+                          fmt::format("\"{}\" is not offered for this request", name_of(decision)));
         }
         if (by.id.empty()) return PINCER_FAIL(invalid_argument, "a decision names who makes it");
         if (decision == Decision::deny || !same_person(by, request.requester)) return {};
-        const auto names_them = [&](const std::string& owner) { return owner == by.id || (!by.human.empty() && owner == by.human); };
-        const bool owner = policy_.self_approval == SelfApproval::owner && std::ranges::any_of(policy_.owners, names_them);
+        const auto names_them = [&](const std::string& owner) {
+            return owner == by.id || (!by.human.empty() && owner == by.human);
+        };
+        const bool owner =
+            policy_.self_approval == SelfApproval::owner && std::ranges::any_of(policy_.owners, names_them);
         if (owner) return {};
         return refuse(ErrorCode::forbidden, "APPROVAL_SELF", "you asked for this, somebody else has to approve it");
     }
@@ -218,9 +240,17 @@ private:
         record.created_at = now();
         record.expires_at = record.created_at + lifetime;
         const SteadyTime steady_end = clock_.steady() + lifetime;
-        json::object body{{"id", record.id.str()}, {"subjectDigest", request.subject_digest}, {"approvalKind", request.kind}, {"risk", name_of(request.risk)},
-                          {"expiresAt", to_rfc3339_millis(record.expires_at)}, {"sessionKey", request.session_key}, {"runId", request.run_id}};
-        audit::Entry entry{.kind = "approval.requested", .actor = request.requester.id, .body = std::move(body), .follows = request.follows};
+        json::object body{{"id", record.id.str()},
+                          {"subjectDigest", request.subject_digest},
+                          {"approvalKind", request.kind},
+                          {"risk", name_of(request.risk)},
+                          {"expiresAt", to_rfc3339_millis(record.expires_at)},
+                          {"sessionKey", request.session_key},
+                          {"runId", request.run_id}};
+        audit::Entry entry{.kind = "approval.requested",
+                           .actor = request.requester.id,
+                           .body = std::move(body),
+                           .follows = request.follows};
         record.request = std::move(request);
         auto written = co_await write_down(record, std::move(entry));
         if (!written) {
@@ -255,7 +285,8 @@ private:
         co_return Result<>();
     }
     Task<Result<>> declare_unmade(ApprovalId id) {
-        json::object body{{"id", id.str()}, {"why", "it was never put up: the process stopped, or could not write, while it was made"}};
+        json::object body{{"id", id.str()},
+                          {"why", "it was never put up: the process stopped, or could not write, while it was made"}};
         audit::Entry entry{.kind = "approval.void", .actor = "desk", .body = std::move(body), .follows = {}};
         PINCER_CO_CHECK(co_await chain_.append(std::move(entry)));
         co_return co_await detail::erase_unmade(db_, id);
@@ -284,17 +315,22 @@ private:
         record.decided_via = s.via;
         record.decided_at = now();
         const std::string actor = s.by ? s.by->id : "desk";
-        json::object body{{"id", id.str()}, {"subjectDigest", record.request.subject_digest}, {"status", name_of(s.status)}, {"requested", record.requested_ref}};
+        json::object body{{"id", id.str()},
+                          {"subjectDigest", record.request.subject_digest},
+                          {"status", name_of(s.status)},
+                          {"requested", record.requested_ref}};
         if (s.decision) body["decision"] = name_of(*s.decision);
         if (!s.via.empty()) body["via"] = s.via;
         if (!s.why.empty()) body["why"] = s.why;
 
         PINCER_CO_CHECK(co_await declare_void(id));
-        const std::string intent = json::write(json::object{{"status", name_of(s.status)}, {"actor", actor}, {"at", to_rfc3339_millis(*record.decided_at)}});
+        const std::string intent = json::write(json::object{
+            {"status", name_of(s.status)}, {"actor", actor}, {"at", to_rfc3339_millis(*record.decided_at)}});
         // From here until the last write an error, or a crash, leaves a settlement that must be declared void first.
         pending_.at(id).intent = intent;
         PINCER_CO_CHECK(co_await detail::write_intent(db_, id, intent));
-        audit::Entry entry{.kind = std::string(kind_of(s.status)), .actor = actor, .body = std::move(body), .follows = {}};
+        audit::Entry entry{
+            .kind = std::string(kind_of(s.status)), .actor = actor, .body = std::move(body), .follows = {}};
         PINCER_CO_TRY(const auto ref, co_await chain_.append(std::move(entry)));
         record.settled_ref = ref.str();
         PINCER_CO_CHECK(co_await detail::write_settled(db_, record));
@@ -304,7 +340,9 @@ private:
     Task<Result<>> declare_void(ApprovalId id) {
         const std::string intent = pending_.at(id).intent;
         if (intent.empty()) co_return Result<>();
-        json::object body{{"id", id.str()}, {"why", "it did not take effect: the process stopped, or could not write, before it was complete"}};
+        json::object body{
+            {"id", id.str()},
+            {"why", "it did not take effect: the process stopped, or could not write, before it was complete"}};
         if (auto parsed = json::parse(intent)) body["settlement"] = *parsed;
         audit::Entry entry{.kind = "approval.void", .actor = "desk", .body = std::move(body), .follows = {}};
         auto appended = co_await chain_.append(std::move(entry));
@@ -328,8 +366,8 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Desk>> Desk::open(io::Runtime& runtime, storage::Database& db, audit::Chain& chain, const Clock& clock, crypto::Random& random,
-                                         Policy policy) {
+Result<std::unique_ptr<Desk>> Desk::open(io::Runtime& runtime, storage::Database& db, audit::Chain& chain,
+                                         const Clock& clock, crypto::Random& random, Policy policy) {
     auto desk = std::make_unique<DurableDesk>(runtime, db, chain, clock, random, std::move(policy));
     PINCER_CHECK(desk->load());
     return std::unique_ptr<Desk>(std::move(desk));

@@ -181,14 +181,18 @@ TEST_F(Desks, a_late_click_gets_one_clear_answer_for_every_ending) {
         Decision again;
         const char* reason;  // "" when the same decision is repeated
     };
-    for (const Ending& e : {Ending{Decision::allow_once, Decision::allow_once, ""}, Ending{Decision::allow_once, Decision::deny, "APPROVAL_ALREADY_RESOLVED"},
-                            Ending{Decision::deny, Decision::deny, ""}, Ending{Decision::deny, Decision::allow_once, "APPROVAL_ALREADY_RESOLVED"}}) {
+    for (const Ending& e : {Ending{Decision::allow_once, Decision::allow_once, ""},
+                            Ending{Decision::allow_once, Decision::deny, "APPROVAL_ALREADY_RESOLVED"},
+                            Ending{Decision::deny, Decision::deny, ""},
+                            Ending{Decision::deny, Decision::allow_once, "APPROVAL_ALREADY_RESOLVED"}}) {
         const Record made = ask();
         ASSERT_TRUE(decide(made, e.first));
         const auto late = decide(made, e.again);
         EXPECT_EQ(late ? "" : late.error().reason(), e.reason);
         if (late) EXPECT_EQ(late->decision, e.first);
-        if (!late) EXPECT_NE(late.error().message().find("by Bob via web at 2027-01-15T08:00:00Z"), std::string::npos) << late.error().message();
+        if (!late)
+            EXPECT_NE(late.error().message().find("by Bob via web at 2027-01-15T08:00:00Z"), std::string::npos)
+                << late.error().message();
     }
     const Record withdrawn = ask();
     ASSERT_TRUE(runtime_.run_until_done(desk_->cancel(withdrawn.id, "run was stopped")));
@@ -212,7 +216,8 @@ TEST_F(Desks, nobody_approves_their_own_request) {
     EXPECT_EQ(desk_->find(made.id)->status, Status::pending);
     EXPECT_TRUE(decide(made, Decision::deny, kAsker)) << "but may withdraw it by denying";
     open({.self_approval = SelfApproval::owner, .owners = {kAsker.id}});
-    EXPECT_EQ(decide(ask(), Decision::allow_once, same_human).error().reason(), "APPROVAL_SELF") << "this account is not the owner";
+    EXPECT_EQ(decide(ask(), Decision::allow_once, same_human).error().reason(), "APPROVAL_SELF")
+        << "this account is not the owner";
     EXPECT_TRUE(decide(ask(), Decision::allow_once, kAsker));
 }
 
@@ -225,7 +230,9 @@ TEST_F(Desks, only_what_is_offered_can_be_decided) {
 }
 
 TEST_F(Desks, bad_requests_are_refused_and_leave_nothing) {
-    const auto refused = [&](Request r, std::optional<Millis> ttl = std::nullopt) { return runtime_.run_until_done(desk_->request(std::move(r), ttl)).error(); };
+    const auto refused = [&](Request r, std::optional<Millis> ttl = std::nullopt) {
+        return runtime_.run_until_done(desk_->request(std::move(r), ttl)).error();
+    };
     Request wrong_digest = a_request();
     wrong_digest.subject_digest = std::string(64, '0');
     EXPECT_EQ(refused(wrong_digest).reason(), "APPROVAL_DIGEST");
@@ -260,10 +267,12 @@ TEST_F(Desks, of_many_clicks_at_once_exactly_one_wins) {
     std::vector<Record> changes;
     desk_->on_change([&](const Record& record) { changes.push_back(record); });
     io::TaskGroup group(runtime_);
-    for (int i = 0; i < 20; ++i) group.spawn(click(*desk_, made.id, i % 2 == 0 ? Decision::allow_once : Decision::deny, answers));
+    for (int i = 0; i < 20; ++i)
+        group.spawn(click(*desk_, made.id, i % 2 == 0 ? Decision::allow_once : Decision::deny, answers));
     runtime_.run_until_done(until_empty(group));
     ASSERT_EQ(answers.size(), 20u);
-    const auto won = std::count_if(answers.begin(), answers.end(), [](const auto& answer) { return answer.has_value(); });
+    const auto won =
+        std::count_if(answers.begin(), answers.end(), [](const auto& answer) { return answer.has_value(); });
     EXPECT_EQ(won, 10) << "the ten that say the same get the record, the ten others are told";
     for (const auto& answer : answers) {
         if (!answer) EXPECT_EQ(answer.error().reason(), "APPROVAL_ALREADY_RESOLVED");
@@ -320,9 +329,10 @@ TEST_F(Desks, there_is_a_most_of_waiting_requests) {
     // Rows straight into the table: asking a thousand times would only test the disk.
     ask();
     ASSERT_TRUE(runtime_.run_until_done(db_->write([](storage::Connection& c) -> Result<> {
-        PINCER_CHECK(c.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) "
-                               "INSERT INTO approval_request(id, request, status, created_at, expires_at, requested_ref) "
-                               "SELECT 'x' || i, request, status, created_at, expires_at, requested_ref FROM approval_request, n"));
+        PINCER_CHECK(c.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) "
+            "INSERT INTO approval_request(id, request, status, created_at, expires_at, requested_ref) "
+            "SELECT 'x' || i, request, status, created_at, expires_at, requested_ref FROM approval_request, n"));
         return {};
     })));
     restart();
@@ -353,9 +363,12 @@ TEST_F(Desks, a_decision_cut_short_at_any_point_is_wholly_done_or_wholly_not) {
         std::size_t records_before;  // approval.decided in the chain after the crash
     };
     constexpr Point kPoints[] = {
-        {"before the intention", true, Break::before, 0, Status::pending, 0}, {"after the intention", true, Break::after, 0, Status::pending, 0},
-        {"before the record", false, Break::before, 0, Status::pending, 0},   {"after the record", false, Break::after, 0, Status::pending, 1},
-        {"before the decision", true, Break::before, 1, Status::pending, 1},  {"after the decision", true, Break::after, 1, Status::allowed, 1},
+        {"before the intention", true, Break::before, 0, Status::pending, 0},
+        {"after the intention", true, Break::after, 0, Status::pending, 0},
+        {"before the record", false, Break::before, 0, Status::pending, 0},
+        {"after the record", false, Break::after, 0, Status::pending, 1},
+        {"before the decision", true, Break::before, 1, Status::pending, 1},
+        {"after the decision", true, Break::after, 1, Status::allowed, 1},
     };
     for (const bool same_process : {false, true}) {
         for (const Point& point : kPoints) {
@@ -372,8 +385,10 @@ TEST_F(Desks, a_decision_cut_short_at_any_point_is_wholly_done_or_wholly_not) {
             ASSERT_EQ(desk_->find(made.id)->status, point.after);
             if (point.after == Status::pending) ASSERT_TRUE(decide(made, Decision::deny));
             const std::size_t voided = count_of("approval.void") - void_before;
-            EXPECT_LE(point.records_before, voided + (point.after == Status::pending ? 0 : 1)) << "what did not take effect was declared void";
-            EXPECT_EQ(count_of("approval.decided") - decided_before, point.records_before + (point.after == Status::pending ? 1 : 0));
+            EXPECT_LE(point.records_before, voided + (point.after == Status::pending ? 0 : 1))
+                << "what did not take effect was declared void";
+            EXPECT_EQ(count_of("approval.decided") - decided_before,
+                      point.records_before + (point.after == Status::pending ? 1 : 0));
             EXPECT_TRUE(audit::verify({scratch_ / "audit"})->at(0).intact());
         }
     }
@@ -391,9 +406,12 @@ TEST_F(Desks, a_request_cut_short_at_any_point_waits_or_is_declared_void) {
         bool waits;     // after a restart
     };
     constexpr Point kPoints[] = {
-        {"before the shelf", true, Break::before, 0, false, false}, {"on the shelf", true, Break::after, 0, false, false},
-        {"before the record", false, Break::before, 0, false, false}, {"after the record", false, Break::after, 0, true, false},
-        {"before it waits", true, Break::before, 1, true, false}, {"after it waits", true, Break::after, 1, true, true},
+        {"before the shelf", true, Break::before, 0, false, false},
+        {"on the shelf", true, Break::after, 0, false, false},
+        {"before the record", false, Break::before, 0, false, false},
+        {"after the record", false, Break::after, 0, true, false},
+        {"before it waits", true, Break::before, 1, true, false},
+        {"after it waits", true, Break::after, 1, true, true},
     };
     for (const bool same_process : {false, true}) {
         for (const Point& point : kPoints) {

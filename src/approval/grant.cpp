@@ -28,9 +28,12 @@ Failure refuse(ErrorCode code, std::string reason, std::string message) {
 
 Result<> check_time(const Grant& grant, WallTime now) {
     if (grant.issued_at > now + kMostClockSkew) {
-        return refuse(ErrorCode::forbidden, "GRANT_NOT_YET_VALID", fmt::format("the grant was issued at {}, which is in the future", to_rfc3339(grant.issued_at)));
+        return refuse(ErrorCode::forbidden, "GRANT_NOT_YET_VALID",
+                      fmt::format("the grant was issued at {}, which is in the future", to_rfc3339(grant.issued_at)));
     }
-    if (now >= grant.expires_at) return refuse(ErrorCode::expired, "GRANT_EXPIRED", fmt::format("the grant expired at {}", to_rfc3339(grant.expires_at)));
+    if (now >= grant.expires_at)
+        return refuse(ErrorCode::expired, "GRANT_EXPIRED",
+                      fmt::format("the grant expired at {}", to_rfc3339(grant.expires_at)));
     return {};
 }
 
@@ -71,7 +74,8 @@ Result<std::unique_ptr<Authority>> Authority::open(const std::filesystem::path& 
     return authority;
 }
 
-Result<Grant> verify_grant(std::string_view wire, const std::vector<PinnedAuthority>& pins, std::string_view plan_digest, Risk plan_risk, std::string_view audience, WallTime now) {
+Result<Grant> verify_grant(std::string_view wire, const std::vector<PinnedAuthority>& pins,
+                           std::string_view plan_digest, Risk plan_risk, std::string_view audience, WallTime now) {
     PINCER_TRY(auto unverified, detail::parse_wire(wire));
     const Grant& grant = unverified.grant;
     std::optional<crypto::Ed25519PublicKey> key;
@@ -83,28 +87,37 @@ Result<Grant> verify_grant(std::string_view wire, const std::vector<PinnedAuthor
         pin = &one;
         break;
     }
-    if (!pin) return refuse(ErrorCode::forbidden, "GRANT_AUTHORITY_UNKNOWN", "the grant was signed by an authority that this configuration does not name");
+    if (!pin)
+        return refuse(ErrorCode::forbidden, "GRANT_AUTHORITY_UNKNOWN",
+                      "the grant was signed by an authority that this configuration does not name");
     if (!key->verify(unverified.signed_bytes, unverified.signature)) {
-        return refuse(ErrorCode::forbidden, "GRANT_SIGNATURE_INVALID", fmt::format("the grant was not signed by \"{}\", or was changed since", pin->name));
+        return refuse(ErrorCode::forbidden, "GRANT_SIGNATURE_INVALID",
+                      fmt::format("the grant was not signed by \"{}\", or was changed since", pin->name));
     }
-    if (!grant.audience.empty() && grant.audience != audience) return refuse(ErrorCode::forbidden, "GRANT_AUDIENCE", "the grant is for another engine");
-    if (grant.plan_digest != plan_digest) return refuse(ErrorCode::forbidden, "GRANT_NOT_FOR_THIS_PLAN", "the grant is for another plan");
+    if (!grant.audience.empty() && grant.audience != audience)
+        return refuse(ErrorCode::forbidden, "GRANT_AUDIENCE", "the grant is for another engine");
+    if (grant.plan_digest != plan_digest)
+        return refuse(ErrorCode::forbidden, "GRANT_NOT_FOR_THIS_PLAN", "the grant is for another plan");
     PINCER_CHECK(check_time(grant, now));
     const Risk ceiling = std::min(grant.risk_ceiling, pin->ceiling);
     if (plan_risk > ceiling) {
         return refuse(ErrorCode::forbidden, "GRANT_RISK_EXCEEDED",
-                      fmt::format("the plan's risk is {}, and this grant from \"{}\" covers {} at most", name_of(plan_risk), pin->name, name_of(ceiling)));
+                      fmt::format("the plan's risk is {}, and this grant from \"{}\" covers {} at most",
+                                  name_of(plan_risk), pin->name, name_of(ceiling)));
     }
     return std::move(unverified.grant);
 }
 
 Result<> consume_grant(storage::Connection& connection, const Grant& grant, WallTime now) {
     PINCER_CHECK(check_time(grant, now));
-    const auto used = connection.execute("INSERT INTO approval_grant_used(authority, id, plan_digest, approver, approval_id, used_at) VALUES(?, ?, ?, ?, ?, ?)",
-                                         {grant.authority, grant.id, grant.plan_digest, grant.approver, grant.approval_id, to_millis(now)});
+    const auto used = connection.execute(
+        "INSERT INTO approval_grant_used(authority, id, plan_digest, approver, approval_id, used_at) VALUES(?, ?, ?, "
+        "?, ?, ?)",
+        {grant.authority, grant.id, grant.plan_digest, grant.approver, grant.approval_id, to_millis(now)});
     if (used) return {};
     if (used.error().code() != ErrorCode::already_exists) return Failure(used.error());
-    return refuse(ErrorCode::conflict, "GRANT_ALREADY_USED", "this grant was used before; a grant is good for one apply");
+    return refuse(ErrorCode::conflict, "GRANT_ALREADY_USED",
+                  "this grant was used before; a grant is good for one apply");
 }
 
 }  // namespace pincer::approval

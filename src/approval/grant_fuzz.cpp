@@ -11,9 +11,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string& wire : {std::string(text), approval::detail::wire_of(text, std::string(64, 's'))}) {
         const auto parsed = approval::detail::parse_wire(wire);
         if (!parsed) continue;
-        PINCER_ASSERT(approval::detail::wire_of(approval::detail::payload_of(parsed->grant), parsed->signature) == wire, "a grant has one wire form");
-        const std::vector<approval::PinnedAuthority> pins{{.name = "x", .public_key = to_base64url(std::string(32, 'k')), .ceiling = approval::Risk::high}};
-        const auto verified = approval::verify_grant(wire, pins, parsed->grant.plan_digest, approval::Risk::read, "", WallTime{});
+        PINCER_ASSERT(approval::detail::wire_of(approval::detail::payload_of(parsed->grant), parsed->signature) == wire,
+                      "a grant has one wire form");
+        const std::vector<approval::PinnedAuthority> pins{
+            {.name = "x", .public_key = to_base64url(std::string(32, 'k')), .ceiling = approval::Risk::high}};
+        const auto verified =
+            approval::verify_grant(wire, pins, parsed->grant.plan_digest, approval::Risk::read, "", WallTime{});
         PINCER_ASSERT(!verified, "nothing here was signed");
     }
     return 0;

@@ -21,12 +21,22 @@ protected:
         pins_ = {{.name = "gateway", .public_key = authority_->public_key(), .ceiling = Risk::high}};
     }
     Grant a_grant() {
-        return {.id = "nonce-1", .audience = kEngine, .plan_digest = kPlan, .approver = "operator:d1", .approver_display = "Bob", .requester = "slack:T1:U1",
-                .approval_id = "plugin:1", .risk_ceiling = Risk::high, .issued_at = clock_.wall(), .expires_at = clock_.wall() + Millis(600'000),
+        return {.id = "nonce-1",
+                .audience = kEngine,
+                .plan_digest = kPlan,
+                .approver = "operator:d1",
+                .approver_display = "Bob",
+                .requester = "slack:T1:U1",
+                .approval_id = "plugin:1",
+                .risk_ceiling = Risk::high,
+                .issued_at = clock_.wall(),
+                .expires_at = clock_.wall() + Millis(600'000),
                 .follows = "gateway:7:" + std::string(64, 'a')};
     }
     std::string issue(const Grant& grant) { return *authority_->issue(grant); }
-    Result<Grant> check(std::string_view wire, Risk risk = Risk::medium) { return verify_grant(wire, pins_, kPlan, risk, kEngine, clock_.wall()); }
+    Result<Grant> check(std::string_view wire, Risk risk = Risk::medium) {
+        return verify_grant(wire, pins_, kPlan, risk, kEngine, clock_.wall());
+    }
     std::string reason(std::string_view wire, Risk risk = Risk::medium) {
         const auto checked = check(wire, risk);
         return checked ? "" : checked.error().reason();
@@ -78,7 +88,8 @@ TEST_F(Grants, each_forgery_is_refused_with_its_reason) {
     const std::string wire = issue(a_grant());
     Grant raised = *check(wire);
     raised.risk_ceiling = Risk::destructive;
-    EXPECT_EQ(reason(detail::wire_of(detail::payload_of(raised), *from_base64(wire.substr(wire.find('.') + 1)))), "GRANT_SIGNATURE_INVALID");
+    EXPECT_EQ(reason(detail::wire_of(detail::payload_of(raised), *from_base64(wire.substr(wire.find('.') + 1)))),
+              "GRANT_SIGNATURE_INVALID");
 }
 
 TEST_F(Grants, each_wrong_use_is_refused_with_its_reason) {
@@ -117,15 +128,18 @@ TEST_F(Grants, the_pin_limits_what_its_authority_may_grant) {
 }
 
 TEST_F(Grants, what_nobody_could_use_is_not_issued) {
-    for (const auto& change : {+[](Grant& g) { g.id = ""; }, +[](Grant& g) { g.plan_digest = ""; }, +[](Grant& g) { g.approver = ""; },
-                               +[](Grant& g) { g.expires_at = g.issued_at; }, +[](Grant& g) { g.requester = std::string(10'000, 'x'); },
-                               +[](Grant& g) { g.requester = "\xff"; }}) {
+    for (const auto& change :
+         {+[](Grant& g) { g.id = ""; }, +[](Grant& g) { g.plan_digest = ""; }, +[](Grant& g) { g.approver = ""; },
+          +[](Grant& g) { g.expires_at = g.issued_at; }, +[](Grant& g) { g.requester = std::string(10'000, 'x'); },
+          +[](Grant& g) { g.requester = "\xff"; }}) {
         Grant grant = a_grant();
         change(grant);
         EXPECT_EQ(authority_->issue(grant).error().code(), ErrorCode::invalid_argument);
     }
     Grant odd_name = a_grant();
-    odd_name.approver_display = "B\xff" "ob";
+    odd_name.approver_display =
+        "B\xff"
+        "ob";
     EXPECT_TRUE(check(issue(odd_name))) << "a display name is for people and is mended";
 }
 
@@ -136,7 +150,9 @@ TEST_F(Grants, a_grant_is_good_for_one_apply_even_after_a_restart) {
     const Grant grant = *check(issue(a_grant()));
     const WallTime now = clock_.wall();
     const auto consume = [&](const Grant& g, WallTime at) {
-        std::function<Result<>(storage::Connection&)> work = [g, at](storage::Connection& c) { return consume_grant(c, g, at); };
+        std::function<Result<>(storage::Connection&)> work = [g, at](storage::Connection& c) {
+            return consume_grant(c, g, at);
+        };
         return runtime.run_until_done((*db)->write(std::move(work)));
     };
     EXPECT_EQ(consume(grant, grant.expires_at).error().reason(), "GRANT_EXPIRED");

@@ -52,7 +52,9 @@ std::string_view name_of(Risk risk) {
 std::optional<Decision> parse_decision(std::string_view text) { return parse_name(text, kDecisions); }
 std::optional<Risk> parse_risk(std::string_view text) { return parse_name(text, kRisks); }
 
-bool same_person(const Principal& a, const Principal& b) { return a.id == b.id || (!a.human.empty() && a.human == b.human); }
+bool same_person(const Principal& a, const Principal& b) {
+    return a.id == b.id || (!a.human.empty() && a.human == b.human);
+}
 
 std::string digest_of(const json::object& subject) { return crypto::sha256_hex(json::write_canonical(subject)); }
 

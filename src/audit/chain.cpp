@@ -21,11 +21,16 @@ constexpr std::size_t kMostNameBytes = 256;  // of kind, actor and chain name
 Result<Line> prepare(const Entry& entry, WallTime now) {
     const auto named = [](std::string_view text) { return !text.empty() && text.size() <= kMostNameBytes; };
     if (!named(entry.kind) || !named(entry.actor)) {
-        return PINCER_FAIL(invalid_argument, "an audit record needs a kind and an actor of at most {} bytes", kMostNameBytes);
+        return PINCER_FAIL(invalid_argument, "an audit record needs a kind and an actor of at most {} bytes",
+                           kMostNameBytes);
     }
-    Line line{.at = to_rfc3339_millis(now), .kind = entry.kind, .actor = entry.actor, .body = json::write_canonical(entry.body)};
+    Line line{.at = to_rfc3339_millis(now),
+              .kind = entry.kind,
+              .actor = entry.actor,
+              .body = json::write_canonical(entry.body)};
     if (line.body.size() > kMostBodyBytes) {
-        return PINCER_FAIL(too_large, "the body of an audit record has {} bytes, at most {} are allowed", line.body.size(), kMostBodyBytes);
+        return PINCER_FAIL(too_large, "the body of an audit record has {} bytes, at most {} are allowed",
+                           line.body.size(), kMostBodyBytes);
     }
     if (entry.follows) line.follows = entry.follows->str();
     // Text that is not UTF-8, a number that JSON has no word for: what would not read back is not written.
@@ -39,10 +44,14 @@ Result<Line> prepare(const Entry& entry, WallTime now) {
 
 class FileChain final : public Chain {
 public:
-    FileChain(io::Runtime& runtime, storage::FileLock lock, std::unique_ptr<Ledger> ledger, std::string name, const Clock& clock)
-        : lock_(std::move(lock)), ledger_(std::move(ledger)), clock_(clock),
+    FileChain(io::Runtime& runtime, storage::FileLock lock, std::unique_ptr<Ledger> ledger, std::string name,
+              const Clock& clock)
+        : lock_(std::move(lock)),
+          ledger_(std::move(ledger)),
+          clock_(clock),
           tip_(RecordRef{.chain = std::move(name), .seq = ledger_->head().records, .mac = ledger_->head().tip}),
-          batcher_(std::make_unique<Batcher>(runtime, kMostInOneFsync, [this](Batcher::Batch batch) { run_batch(batch); })) {}
+          batcher_(std::make_unique<Batcher>(runtime, kMostInOneFsync,
+                                             [this](Batcher::Batch batch) { run_batch(batch); })) {}
 
     ~FileChain() override {
         batcher_.reset();  // finishes what is queued; from here on this thread alone uses the ledger
@@ -111,15 +120,18 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Chain>> Chain::open(io::Runtime& runtime, const std::filesystem::path& directory, std::string name, const Clock& clock,
-                                           ChainOptions options) {
+Result<std::unique_ptr<Chain>> Chain::open(io::Runtime& runtime, const std::filesystem::path& directory,
+                                           std::string name, const Clock& clock, ChainOptions options) {
     PINCER_ASSERT(options.checkpoint_every >= 1, "checkpoints come every so many records");
     if (name.empty() || name.size() > 128) return PINCER_FAIL(invalid_argument, "a chain's name has 1 to 128 bytes");
     PINCER_CHECK(io::make_private_directory(directory));
     PINCER_TRY(storage::FileLock lock, storage::FileLock::take(directory / detail::kLockFile, directory));
     auto ledger = Ledger::open(directory, name, options, to_rfc3339_millis(clock.wall()));
-    if (!ledger) return Failure(std::move(ledger).error().context(fmt::format("opening the audit chain in {}", directory.string())));
-    std::unique_ptr<Chain> chain = std::make_unique<FileChain>(runtime, std::move(lock), *std::move(ledger), std::move(name), clock);
+    if (!ledger)
+        return Failure(
+            std::move(ledger).error().context(fmt::format("opening the audit chain in {}", directory.string())));
+    std::unique_ptr<Chain> chain =
+        std::make_unique<FileChain>(runtime, std::move(lock), *std::move(ledger), std::move(name), clock);
     return chain;
 }
 

@@ -23,7 +23,8 @@ class Audit : public ::testing::Test {
 protected:
     Result<> open(std::int64_t checkpoint_every = 256, std::string name = "gateway") {
         chain_.reset();
-        PINCER_TRY(chain_, Chain::open(runtime_, directory(), std::move(name), clock_, {.checkpoint_every = checkpoint_every}));
+        PINCER_TRY(chain_,
+                   Chain::open(runtime_, directory(), std::move(name), clock_, {.checkpoint_every = checkpoint_every}));
         return {};
     }
     std::filesystem::path directory() { return scratch_ / "audit"; }
@@ -40,7 +41,9 @@ protected:
         std::ifstream in(directory() / file, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
     }
-    void write(const char* file, std::string_view bytes) { std::ofstream(directory() / file, std::ios::binary) << bytes; }
+    void write(const char* file, std::string_view bytes) {
+        std::ofstream(directory() / file, std::ios::binary) << bytes;
+    }
 
     Scratch scratch_;
     FakeClock clock_;
@@ -77,9 +80,12 @@ TEST_F(Audit, what_would_not_read_back_is_not_written) {
     EXPECT_EQ(append(entry("")).error().code(), ErrorCode::invalid_argument);
     EXPECT_EQ(append(entry("x", std::string(300, 'a'))).error().code(), ErrorCode::invalid_argument);
     EXPECT_EQ(append(entry("x", "bad\xff utf8")).error().code(), ErrorCode::invalid_argument);
-    EXPECT_EQ(append(entry("x", "e", {{"v", std::numeric_limits<double>::infinity()}})).error().code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(append(entry("x", "e", {{"v", std::numeric_limits<double>::infinity()}})).error().code(),
+              ErrorCode::invalid_argument);
     EXPECT_EQ(append(entry("x", "e", {{"v", std::string(100'000, 'x')}})).error().code(), ErrorCode::too_large);
-    EXPECT_TRUE(append(entry("x", "quote \" line\n and \u2028 é", {{"d", 1e300}, {"neg", -0.0}, {"u", UINT64_MAX}, {"nested", json::object{{"b", 1}, {"a", nullptr}}}})));
+    EXPECT_TRUE(append(
+        entry("x", "quote \" line\n and \u2028 é",
+              {{"d", 1e300}, {"neg", -0.0}, {"u", UINT64_MAX}, {"nested", json::object{{"b", 1}, {"a", nullptr}}}})));
     chain_.reset();
     EXPECT_TRUE(verified().intact());
     EXPECT_EQ(verified().records, 2);
@@ -140,7 +146,8 @@ TEST_F(Audit, a_torn_last_line_is_cut_off_and_recorded) {
     ASSERT_TRUE(append(entry("plan.made")));
     chain_.reset();
     const std::string whole = read("audit.jsonl");
-    for (const std::string& torn : {std::string("{\"seq\":3,\"at"), std::string(600, '\0'), std::string("garbage\nmore garbage\n")}) {
+    for (const std::string& torn :
+         {std::string("{\"seq\":3,\"at"), std::string(600, '\0'), std::string("garbage\nmore garbage\n")}) {
         const std::string before = read("audit.jsonl");
         write("audit.jsonl", before + torn);
         ASSERT_TRUE(open());

@@ -38,7 +38,8 @@ TEST(AuditCrash, a_killed_chain_is_intact_and_holds_every_acknowledged_record) {
     std::int64_t last = 0;
     for (int run = 0; run < kKills; ++run) {
         seed = seed * 1664525 + 1013904223;
-        const std::string bytes = testing::run_and_kill(8 * (1 + (seed >> 16) % 60), [&](int fd) { child(scratch / "audit", fd); });
+        const std::string bytes =
+            testing::run_and_kill(8 * (1 + (seed >> 16) % 60), [&](int fd) { child(scratch / "audit", fd); });
         ASSERT_GE(bytes.size(), 8u) << "run " << run << " could not open or append";
         std::int64_t newest = 0;
         std::memcpy(&newest, bytes.data() + bytes.size() / 8 * 8 - 8, 8);

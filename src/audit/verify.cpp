@@ -40,7 +40,8 @@ public:
     void compare_with_exported(const Checkpoint& checkpoint) { compare_with(checkpoint, 0, "the exported checkpoint"); }
 
     bool holds(const RecordRef& ref) const {
-        return ref.seq >= 1 && std::size_t(ref.seq) <= macs_.size() && to_hex(macs_[std::size_t(ref.seq - 1)]) == ref.mac;
+        return ref.seq >= 1 && std::size_t(ref.seq) <= macs_.size() &&
+               to_hex(macs_[std::size_t(ref.seq - 1)]) == ref.mac;
     }
     const std::set<std::string>& references() const { return references_; }
     Verification& result() { return result_; }
@@ -49,13 +50,15 @@ private:
     template <class... Args>
     void find(std::int64_t seq, std::size_t line, fmt::format_string<Args...> text, Args&&... args) {
         if (result_.findings.size() >= kMostFindings) return;
-        result_.findings.push_back({.seq = seq, .line = line, .problem = fmt::format(text, std::forward<Args>(args)...)});
+        result_.findings.push_back(
+            {.seq = seq, .line = line, .problem = fmt::format(text, std::forward<Args>(args)...)});
     }
 
     void read_head() {
         auto file = detail::read_head_file(directory_, key_);
         // A slot that is being rewritten as we look may read as torn: look again before saying so.
-        for (int again = 0; again < 3 && file && !file->whole(); ++again) file = detail::read_head_file(directory_, key_);
+        for (int again = 0; again < 3 && file && !file->whole(); ++again)
+            file = detail::read_head_file(directory_, key_);
         if (!file) {
             find(0, 0, "{}: {}", detail::kHeadFile, file.error().message());
             return;
@@ -81,13 +84,16 @@ private:
             if (!checkpoint || !piece->complete) {
                 find(0, number, "line {} of {} is not a checkpoint", number, detail::kCheckpointsFile);
             } else {
-                if (checkpoint->number != expected) find(checkpoint->seq, number, "checkpoint {} stands where {} belongs", checkpoint->number, expected);
+                if (checkpoint->number != expected)
+                    find(checkpoint->seq, number, "checkpoint {} stands where {} belongs", checkpoint->number,
+                         expected);
                 checkpoints_.push_back({*checkpoint, number});
             }
             ++expected;
         }
         result_.checkpoints = std::int64_t(checkpoints_.size());
-        if (head_ && expected - 1 < head_->checkpoints) find(0, number, "{} checkpoints are missing after {}", head_->checkpoints - expected + 1, expected - 1);
+        if (head_ && expected - 1 < head_->checkpoints)
+            find(0, number, "{} checkpoints are missing after {}", head_->checkpoints - expected + 1, expected - 1);
         return {};
     }
 
@@ -103,7 +109,9 @@ private:
         for (auto piece = reader.next(); piece; piece = reader.next()) {
             ++number;
             if (!piece->complete && head_ && reader.offset() > head_->bytes && next_seq_ > head_->records) {
-                result_.notes.push_back(fmt::format("{} bytes after record {} are an unfinished write; the next open cuts them off", piece->text.size(), next_seq_ - 1));
+                result_.notes.push_back(
+                    fmt::format("{} bytes after record {} are an unfinished write; the next open cuts them off",
+                                piece->text.size(), next_seq_ - 1));
                 break;
             }
             read_record(*piece, number);
@@ -115,9 +123,11 @@ private:
     }
 
     void read_record(const LineReader::Piece& piece, std::size_t number) {
-        auto line = piece.too_long || !piece.complete ? Result<Line>(PINCER_FAIL(invalid_argument, "it has no end")) : Line::parse(piece.text);
+        auto line = piece.too_long || !piece.complete ? Result<Line>(PINCER_FAIL(invalid_argument, "it has no end"))
+                                                      : Line::parse(piece.text);
         if (!line) {
-            find(next_seq_, number, "line {}, where record {} belongs, is not a record: {}", number, next_seq_, line.error().message());
+            find(next_seq_, number, "line {}, where record {} belongs, is not a record: {}", number, next_seq_,
+                 line.error().message());
             previous_mac_.clear();
             ++next_seq_;
             return;
@@ -129,12 +139,15 @@ private:
             return;
         }
         if (line->seq > next_seq_) {
-            find(next_seq_, number, "{} records are missing after {}: record {} comes next", line->seq - next_seq_, next_seq_ - 1, line->seq);
+            find(next_seq_, number, "{} records are missing after {}: record {} comes next", line->seq - next_seq_,
+                 next_seq_ - 1, line->seq);
         } else if (line->seq < next_seq_) {
-            find(line->seq, number, "record {} stands after record {}: records were reordered or repeated", line->seq, next_seq_ - 1);
+            find(line->seq, number, "record {} stands after record {}: records were reordered or repeated", line->seq,
+                 next_seq_ - 1);
             return;
         } else if (!previous_mac_.empty() && line->prev != previous_mac_) {
-            find(line->seq, number, "record {} does not follow the record {} that stands before it", line->seq, line->seq - 1);
+            find(line->seq, number, "record {} does not follow the record {} that stands before it", line->seq,
+                 line->seq - 1);
         }
         keep(*line);
     }
@@ -144,7 +157,8 @@ private:
         previous_mac_ = line.mac;
         next_seq_ = line.seq + 1;
         ++verified_;
-        if (line.seq > std::int64_t(macs_.size()) + (1 << 24)) return;  // a gap that large was reported; no memory for it
+        if (line.seq > std::int64_t(macs_.size()) + (1 << 24))
+            return;  // a gap that large was reported; no memory for it
         macs_.resize(std::size_t(line.seq));
         const std::string raw = *from_hex(line.mac);
         std::copy(raw.begin(), raw.end(), macs_.back().begin());
@@ -156,28 +170,35 @@ private:
         const auto body = json::parse_object(line.body);
         if (!body) return;
         result_.chain = json::string_or(*body, "name");
-        if (auto key = crypto::Ed25519PublicKey::from_base64url(json::string_or(*body, "publicKey"))) signer_ = *std::move(key);
+        if (auto key = crypto::Ed25519PublicKey::from_base64url(json::string_or(*body, "publicKey")))
+            signer_ = *std::move(key);
     }
 
     void compare_with_head() {
         if (!head_) return;
         const std::int64_t last = next_seq_ - 1;
         if (last < head_->records) {
-            find(last, last_line_, "{} records are missing after {} (the head says {})", head_->records - last, last, head_->records);
-        } else if (head_->records > 0 && !holds({.seq = head_->records, .mac = head_->tip}) && result_.findings.empty()) {
+            find(last, last_line_, "{} records are missing after {} (the head says {})", head_->records - last, last,
+                 head_->records);
+        } else if (head_->records > 0 && !holds({.seq = head_->records, .mac = head_->tip}) &&
+                   result_.findings.empty()) {
             find(head_->records, 0, "record {} is not the one that the head names", head_->records);
         }
     }
 
     void compare_with(const Checkpoint& checkpoint, std::size_t line, std::string_view what) {
         const auto signature = from_base64(checkpoint.signature);
-        const bool is_signed = signer_ && signature && to_base64url(*signature) == checkpoint.signature && signer_->verify(detail::signed_bytes(checkpoint), *signature);
+        const bool is_signed = signer_ && signature && to_base64url(*signature) == checkpoint.signature &&
+                               signer_->verify(detail::signed_bytes(checkpoint), *signature);
         if (!is_signed || checkpoint.chain != result_.chain) {
-            find(checkpoint.seq, line, "{} {} is forged or was changed: its signature does not verify", what, checkpoint.number);
+            find(checkpoint.seq, line, "{} {} is forged or was changed: its signature does not verify", what,
+                 checkpoint.number);
         } else if (checkpoint.seq >= next_seq_) {
-            find(next_seq_ - 1, line, "{} records are missing after {} ({} says {})", checkpoint.seq - next_seq_ + 1, next_seq_ - 1, what, checkpoint.seq);
+            find(next_seq_ - 1, line, "{} records are missing after {} ({} says {})", checkpoint.seq - next_seq_ + 1,
+                 next_seq_ - 1, what, checkpoint.seq);
         } else if (!holds({.seq = checkpoint.seq, .mac = checkpoint.tip})) {
-            find(checkpoint.seq, line, "record {} is not the one that {} {} names", checkpoint.seq, what, checkpoint.number);
+            find(checkpoint.seq, line, "record {} is not the one that {} {} names", checkpoint.seq, what,
+                 checkpoint.number);
         }
     }
 
@@ -200,8 +221,8 @@ void find_dangling(std::vector<Examination>& examinations) {
         for (const std::string& text : one.references()) {
             const auto ref = RecordRef::parse(text);
             const bool held = ref && std::any_of(examinations.begin(), examinations.end(), [&](Examination& other) {
-                return other.result().chain == ref->chain && other.holds(*ref);
-            });
+                                  return other.result().chain == ref->chain && other.holds(*ref);
+                              });
             if (!held) one.result().dangling.push_back(ref ? *ref : RecordRef{.chain = text});
         }
     }
@@ -209,15 +230,19 @@ void find_dangling(std::vector<Examination>& examinations) {
 
 }  // namespace
 
-Result<std::vector<Verification>> verify(const std::vector<std::filesystem::path>& directories, const std::vector<Checkpoint>& exported) {
+Result<std::vector<Verification>> verify(const std::vector<std::filesystem::path>& directories,
+                                         const std::vector<Checkpoint>& exported) {
     std::vector<Examination> examinations;
     for (const auto& directory : directories) {
         examinations.emplace_back(directory);
         PINCER_CHECK(examinations.back().run());
     }
     for (const Checkpoint& checkpoint : exported) {
-        const auto named = std::find_if(examinations.begin(), examinations.end(), [&](Examination& e) { return e.result().chain == checkpoint.chain; });
-        if (named == examinations.end()) return PINCER_FAIL(not_found, "no chain named \"{}\" was given, which an exported checkpoint is of", checkpoint.chain);
+        const auto named = std::find_if(examinations.begin(), examinations.end(),
+                                        [&](Examination& e) { return e.result().chain == checkpoint.chain; });
+        if (named == examinations.end())
+            return PINCER_FAIL(not_found, "no chain named \"{}\" was given, which an exported checkpoint is of",
+                               checkpoint.chain);
         named->compare_with_exported(checkpoint);
     }
     find_dangling(examinations);

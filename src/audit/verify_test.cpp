@@ -38,7 +38,9 @@ protected:
     void grow(Chain& chain, int records) {
         for (int i = 0; i < records; ++i) {
             clock_.advance(Millis(1001));
-            Entry e{.kind = "step.applied", .actor = "slack:T1:U" + std::to_string(i), .body = {{"digest", "ab"}, {"n", i}}};
+            Entry e{.kind = "step.applied",
+                    .actor = "slack:T1:U" + std::to_string(i),
+                    .body = {{"digest", "ab"}, {"n", i}}};
             ASSERT_TRUE(runtime_.run_until_done(chain.append(std::move(e))));
         }
     }
@@ -60,7 +62,9 @@ protected:
         std::ifstream in(scratch_ / "a" / file, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
     }
-    void write(const char* file, std::string_view bytes) { std::ofstream(scratch_ / "a" / file, std::ios::binary) << bytes; }
+    void write(const char* file, std::string_view bytes) {
+        std::ofstream(scratch_ / "a" / file, std::ios::binary) << bytes;
+    }
     // In place: a file that is written anew is flushed to the disk by some file systems, thousands of times here.
     void poke(const char* file, std::size_t at, char byte) {
         std::fstream out(scratch_ / "a" / file, std::ios::binary | std::ios::in | std::ios::out);
@@ -118,7 +122,9 @@ TEST_F(Tampering, a_dropped_tail_of_any_length_is_found) {
         std::vector<std::string> rest(lines_.begin(), lines_.begin() + std::ptrdiff_t(kept));
         write("audit.jsonl", join(rest));
         const Verification v = verified();
-        EXPECT_NE(problems(v).find(fmt::format("{} records are missing after {} (the head says 6)", 6 - kept, kept)), std::string::npos) << problems(v);
+        EXPECT_NE(problems(v).find(fmt::format("{} records are missing after {} (the head says 6)", 6 - kept, kept)),
+                  std::string::npos)
+            << problems(v);
         write("checkpoints.jsonl", "");  // and the checkpoints gone with it
         EXPECT_FALSE(verified().intact());
         write("checkpoints.jsonl", good_["checkpoints.jsonl"]);
@@ -154,13 +160,15 @@ TEST_F(Tampering, a_record_missing_in_the_middle_is_found_and_named) {
         write("audit.jsonl", join(rest));
         const Verification v = verified();
         ASSERT_FALSE(v.intact());
-        EXPECT_EQ(v.findings[0].problem, fmt::format("1 records are missing after {}: record {} comes next", gone, gone + 2));
+        EXPECT_EQ(v.findings[0].problem,
+                  fmt::format("1 records are missing after {}: record {} comes next", gone, gone + 2));
     }
 }
 
 TEST_F(Tampering, an_inserted_record_is_found) {
     for (std::size_t place = 0; place <= lines_.size(); ++place) {
-        for (const std::string& inserted : {lines_[2], std::string("{}\n"), std::string("\n"), std::string("not a record\n")}) {
+        for (const std::string& inserted :
+             {lines_[2], std::string("{}\n"), std::string("\n"), std::string("not a record\n")}) {
             auto more = lines_;
             more.insert(more.begin() + std::ptrdiff_t(place), inserted);
             write("audit.jsonl", join(more));
@@ -203,7 +211,8 @@ TEST_F(Tampering, a_forged_checkpoint_is_found) {
 TEST_F(Tampering, missing_or_reordered_checkpoints_are_found) {
     const auto lines = split_lines(good_["checkpoints.jsonl"]);
     ASSERT_EQ(lines.size(), 2u);
-    for (const std::string& text : {lines[0], lines[1], lines[1] + lines[0], std::string(), lines[0] + lines[1] + lines[1]}) {
+    for (const std::string& text :
+         {lines[0], lines[1], lines[1] + lines[0], std::string(), lines[0] + lines[1] + lines[1]}) {
         write("checkpoints.jsonl", text);
         EXPECT_FALSE(verified().intact());
     }
@@ -235,7 +244,8 @@ TEST_F(Tampering, everything_put_back_together_shows_only_against_an_exported_ch
     for (const char* file : kFiles) write(file, old_[file]);
     EXPECT_TRUE(verified().intact()) << "an honest limit: nothing in the files themselves can tell";
     const Verification v = verified(exported_);
-    EXPECT_NE(problems(v).find("3 records are missing after 3 (the exported checkpoint says 6)"), std::string::npos) << problems(v);
+    EXPECT_NE(problems(v).find("3 records are missing after 3 (the exported checkpoint says 6)"), std::string::npos)
+        << problems(v);
 }
 
 TEST_F(Tampering, an_exported_checkpoint_that_was_changed_or_is_of_another_chain_is_refused) {
@@ -252,7 +262,9 @@ TEST_F(Tampering, one_chain_cannot_be_passed_off_as_another) {
     ASSERT_TRUE(other);
     grow(**other, 5);
     other->reset();
-    for (const char* file : kFiles) std::filesystem::copy_file(scratch_ / "b" / file, scratch_ / "a" / file, std::filesystem::copy_options::overwrite_existing);
+    for (const char* file : kFiles)
+        std::filesystem::copy_file(scratch_ / "b" / file, scratch_ / "a" / file,
+                                   std::filesystem::copy_options::overwrite_existing);
     EXPECT_FALSE(verified().intact());
 }
 

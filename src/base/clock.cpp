@@ -29,7 +29,8 @@ struct Unit {
     std::string_view name;
     std::int64_t millis;
 };
-constexpr std::array kUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"ms", 1}, Unit{"m", 60'000}, Unit{"s", 1'000}};
+constexpr std::array kUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"ms", 1}, Unit{"m", 60'000},
+                            Unit{"s", 1'000}};
 
 }  // namespace
 
@@ -54,9 +55,10 @@ std::string to_rfc3339(WallTime t) {
 Result<WallTime> parse_rfc3339(std::string_view text) {
     const std::string_view whole = text;
     int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-    bool ok = take_number(text, 4, year) && take_char(text, "-") && take_number(text, 2, month) && take_char(text, "-") &&
-              take_number(text, 2, day) && take_char(text, "Tt ") && take_number(text, 2, hour) && take_char(text, ":") &&
-              take_number(text, 2, minute) && take_char(text, ":") && take_number(text, 2, second);
+    bool ok = take_number(text, 4, year) && take_char(text, "-") && take_number(text, 2, month) &&
+              take_char(text, "-") && take_number(text, 2, day) && take_char(text, "Tt ") &&
+              take_number(text, 2, hour) && take_char(text, ":") && take_number(text, 2, minute) &&
+              take_char(text, ":") && take_number(text, 2, second);
     std::int64_t millis = 0;
     if (ok && take_char(text, ".")) {
         int seen = 0;
@@ -70,13 +72,16 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     if (ok && !take_char(text, "Zz")) {
         const bool negative = text.starts_with('-');
         int oh = 0, om = 0;
-        ok = take_char(text, "+-") && take_number(text, 2, oh) && take_char(text, ":") && take_number(text, 2, om) && oh < 24 && om < 60;
+        ok = take_char(text, "+-") && take_number(text, 2, oh) && take_char(text, ":") && take_number(text, 2, om) &&
+             oh < 24 && om < 60;
         offset_minutes = (negative ? -1 : 1) * (oh * 60 + om);
     }
-    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(unsigned(month)), std::chrono::day(unsigned(day))};
+    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(unsigned(month)),
+                                           std::chrono::day(unsigned(day))};
     ok = ok && text.empty() && date.ok() && hour < 24 && minute < 60 && second <= 60;
     if (!ok) return PINCER_FAIL(invalid_argument, "not an RFC 3339 time: \"{}\"", whole);
-    const auto since_midnight = std::chrono::hours(hour) + std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second);
+    const auto since_midnight =
+        std::chrono::hours(hour) + std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second);
     return WallTime(Days(date)) + since_midnight + Millis(millis);
 }
 
@@ -100,7 +105,8 @@ Result<Millis> parse_duration(std::string_view text) {
         total += count * found->millis;
         text.remove_prefix(found->name.size());
     }
-    if (!ok) return PINCER_FAIL(invalid_argument, "not a duration: \"{}\" (write it like 90s, 15m, 1h30m or 2d)", whole);
+    if (!ok)
+        return PINCER_FAIL(invalid_argument, "not a duration: \"{}\" (write it like 90s, 15m, 1h30m or 2d)", whole);
     return Millis(total);
 }
 
@@ -110,7 +116,8 @@ std::string format_duration(Millis duration) {
     if (rest < 1000) return fmt::format("{}ms", rest);
     std::string text;
     int parts = 0;
-    for (const auto& [name, millis] : {Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000}}) {
+    for (const auto& [name, millis] :
+         {Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000}}) {
         if (parts == 2) break;
         if (const auto count = rest / millis; count > 0 || parts > 0) {
             if (count > 0) text += fmt::format("{}{}", count, name);

@@ -9,8 +9,9 @@
 namespace pincer {
 
 using Millis = std::chrono::milliseconds;
-using WallTime = std::chrono::time_point<std::chrono::system_clock, Millis>;      // when: for people and records
-using SteadyTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;  // how long: for deadlines
+using WallTime = std::chrono::time_point<std::chrono::system_clock, Millis>;  // when: for people and records
+using SteadyTime =
+    std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;  // how long: for deadlines
 
 class Clock {
 public:
@@ -34,7 +35,8 @@ std::string to_rfc3339_millis(WallTime t);
 // Accepts any RFC 3339 offset and fraction (Kubernetes writes up to nanoseconds); finer than 1 ms is cut off.
 Result<WallTime> parse_rfc3339(std::string_view text);
 
-// "90s", "15m", "1h", "1h30m", "2d": units d h m s ms, no sign, at most 10 years. As Go and kubectl write it, plus days.
+// "90s", "15m", "1h", "1h30m", "2d": units d h m s ms, no sign, at most 10 years. As Go and kubectl write it, plus
+// days.
 Result<Millis> parse_duration(std::string_view text);
 // Largest two units: "2d3h", "10m5s", "42s", "350ms".
 std::string format_duration(Millis duration);

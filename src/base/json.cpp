@@ -67,8 +67,10 @@ void write_string(std::string_view text, std::string& out) {
                 to += 8;
             } else {
                 const char c = *from++;
-                if (needs_escape(c)) to = write_escape(c, to);
-                else *to++ = c;
+                if (needs_escape(c))
+                    to = write_escape(c, to);
+                else
+                    *to++ = c;
             }
         }
         out.append(buffer.data(), to);
@@ -84,7 +86,8 @@ void write_integer(Number number, std::string& out) {
     out.append(digits.data(), end);
 }
 
-// The shortest form that reads back; whole numbers without a point, null for what JSON lacks, both as JavaScript does it.
+// The shortest form that reads back; whole numbers without a point, null for what JSON lacks, both as JavaScript does
+// it.
 void write_double(double number, std::string& out) {
     if (!std::isfinite(number)) {
         out += "null";
@@ -171,7 +174,8 @@ void write_canonical_to(const value& v, std::string& out) {
         std::vector<const object::value_type*> fields;
         fields.reserve(o->size());
         for (const auto& field : *o) fields.push_back(&field);
-        std::sort(fields.begin(), fields.end(), [](auto* a, auto* b) { return std::string_view(a->key()) < std::string_view(b->key()); });
+        std::sort(fields.begin(), fields.end(),
+                  [](auto* a, auto* b) { return std::string_view(a->key()) < std::string_view(b->key()); });
         out += '{';
         bool first = true;
         for (const auto* field : fields) {
@@ -201,7 +205,8 @@ void write_canonical_to(const value& v, std::string& out) {
 namespace {
 
 Result<value> parse_into(boost::json::storage_ptr storage, std::string_view text, Limits limits) {
-    if (text.size() > limits.bytes) return PINCER_FAIL(too_large, "JSON of {} bytes is over the limit of {}", text.size(), limits.bytes);
+    if (text.size() > limits.bytes)
+        return PINCER_FAIL(too_large, "JSON of {} bytes is over the limit of {}", text.size(), limits.bytes);
     boost::json::parse_options options;
     options.max_depth = limits.depth;
     boost::json::stream_parser parser(boost::json::storage_ptr(), options);
@@ -219,7 +224,8 @@ Result<value> parse_into(boost::json::storage_ptr storage, std::string_view text
 Result<value> parse(std::string_view text, Limits limits) { return parse_into({}, text, limits); }
 
 Result<value> parse_in_arena(std::string_view text, Limits limits) {
-    return parse_into(boost::json::make_shared_resource<boost::json::monotonic_resource>(text.size() + 1024), text, limits);
+    return parse_into(boost::json::make_shared_resource<boost::json::monotonic_resource>(text.size() + 1024), text,
+                      limits);
 }
 
 void take_over(value& into, value&& from) {
@@ -257,8 +263,10 @@ std::string write_pretty(const value& v) {
 }
 
 void append_pretty(std::string& out, const object& o) {
-    if (o.empty()) out += "{}";
-    else write_pretty_object(o, 0, out);
+    if (o.empty())
+        out += "{}";
+    else
+        write_pretty_object(o, 0, out);
 }
 
 std::string write_canonical(const value& v) {
@@ -267,7 +275,9 @@ std::string write_canonical(const value& v) {
     return out;
 }
 
-const value* find(const object& o, std::string_view key) { return o.if_contains(boost::json::string_view(key.data(), key.size())); }
+const value* find(const object& o, std::string_view key) {
+    return o.if_contains(boost::json::string_view(key.data(), key.size()));
+}
 
 std::optional<std::string_view> string_at(const object& o, std::string_view key) {
     const value* v = find(o, key);
@@ -279,8 +289,10 @@ std::optional<std::int64_t> int_at(const object& o, std::string_view key) {
     const value* v = find(o, key);
     if (!v) return std::nullopt;
     if (const auto* i = v->if_int64()) return *i;
-    if (const auto* u = v->if_uint64(); u && *u <= std::uint64_t(std::numeric_limits<std::int64_t>::max())) return std::int64_t(*u);
-    if (const auto* d = v->if_double(); d && std::nearbyint(*d) == *d && std::abs(*d) < 9007199254740992.0) return std::int64_t(*d);
+    if (const auto* u = v->if_uint64(); u && *u <= std::uint64_t(std::numeric_limits<std::int64_t>::max()))
+        return std::int64_t(*u);
+    if (const auto* d = v->if_double(); d && std::nearbyint(*d) == *d && std::abs(*d) < 9007199254740992.0)
+        return std::int64_t(*d);
     return std::nullopt;
 }
 

@@ -25,8 +25,8 @@ struct Limits {
 
 // Strict RFC 8259 (UTF-8, no comments, no trailing commas). Errors: too_large, invalid_argument (with the offset).
 Result<value> parse(std::string_view text, Limits limits = {});
-// The same in one piece of memory, which goes when the last part of the value goes: three times as fast for what is read
-// and dropped, wrong for what is taken apart and kept.
+// The same in one piece of memory, which goes when the last part of the value goes: three times as fast for what is
+// read and dropped, wrong for what is taken apart and kept.
 Result<value> parse_in_arena(std::string_view text, Limits limits = {});
 // Assignment copies between an arena and the heap; this takes the value over with its arena.
 void take_over(value& into, value&& from);
@@ -50,7 +50,7 @@ std::string write_canonical(const value& v);
 // Field access that answers "absent or of another type" with nothing. Views live as long as the object does.
 const value* find(const object& o, std::string_view key);
 std::optional<std::string_view> string_at(const object& o, std::string_view key);
-std::optional<std::int64_t> int_at(const object& o, std::string_view key);   // also a double without fraction
+std::optional<std::int64_t> int_at(const object& o, std::string_view key);  // also a double without fraction
 std::optional<double> number_at(const object& o, std::string_view key);
 std::optional<bool> bool_at(const object& o, std::string_view key);
 const object* object_at(const object& o, std::string_view key);
@@ -58,7 +58,8 @@ const array* array_at(const object& o, std::string_view key);
 // A walk down objects: find_path(pod, {"status", "phase"}).
 const value* find_path(const value& v, std::initializer_list<std::string_view> keys);
 std::string string_or(const object& o, std::string_view key, std::string_view otherwise = "");
-std::string string_at_path(const value& v, std::initializer_list<std::string_view> keys, std::string_view otherwise = "");
+std::string string_at_path(const value& v, std::initializer_list<std::string_view> keys,
+                           std::string_view otherwise = "");
 
 // The same, for input that must have it. Errors: invalid_argument naming the key.
 Result<std::string> require_string(const object& o, std::string_view key);

@@ -30,13 +30,15 @@ TEST(Json, canonical_spelling_does_not_depend_on_key_order_or_number_form) {
 
 TEST(Json, pretty_is_what_json_stringify_writes) {
     auto v = parse(R"({"a":[],"b":{},"c":[1,{"d":"x"}]})");
-    EXPECT_EQ(write_pretty(*v), "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x\"\n    }\n  ]\n}");
+    EXPECT_EQ(write_pretty(*v),
+              "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x\"\n    }\n  ]\n}");
 }
 
 // Every byte, at every place of the eight that are looked at together.
 TEST(Json, strings_are_escaped_as_boost_does_it) {
     for (int byte = 0; byte < 256; ++byte) {
-        for (const std::size_t at : {std::size_t{0}, std::size_t{1}, std::size_t{6}, std::size_t{7}, std::size_t{8}, std::size_t{255}, std::size_t{256}, std::size_t{299}}) {
+        for (const std::size_t at : {std::size_t{0}, std::size_t{1}, std::size_t{6}, std::size_t{7}, std::size_t{8},
+                                     std::size_t{255}, std::size_t{256}, std::size_t{299}}) {
             std::string text(300, 'x');
             text[at] = char(byte);
             EXPECT_EQ(write(value(text)), boost::json::serialize(value(text))) << byte << " at " << at;
@@ -45,7 +47,14 @@ TEST(Json, strings_are_escaped_as_boost_does_it) {
 }
 
 TEST(Json, numbers_take_the_shortest_form_that_reads_back) {
-    const array numbers{1.5, -0.25, 3.0, 1e3, 1e21, 1e-7, std::numeric_limits<double>::infinity(), std::numeric_limits<std::int64_t>::min(),
+    const array numbers{1.5,
+                        -0.25,
+                        3.0,
+                        1e3,
+                        1e21,
+                        1e-7,
+                        std::numeric_limits<double>::infinity(),
+                        std::numeric_limits<std::int64_t>::min(),
                         std::numeric_limits<std::uint64_t>::max()};
     EXPECT_EQ(write(value(numbers)), "[1.5,-0.25,3,1000,1e+21,1e-07,null,-9223372036854775808,18446744073709551615]");
 }
@@ -53,7 +62,8 @@ TEST(Json, numbers_take_the_shortest_form_that_reads_back) {
 TEST(Json, what_was_parsed_in_an_arena_outlives_the_text_and_its_siblings) {
     value kept;
     {
-        std::string text = R"({"keep":[1,{"a":"a string that is too long to be kept inside of the value"}],"drop":"x"})";
+        std::string text =
+            R"({"keep":[1,{"a":"a string that is too long to be kept inside of the value"}],"drop":"x"})";
         auto parsed = parse_in_arena(text);
         ASSERT_TRUE(parsed);
         take_over(kept, std::move(parsed->get_object()["keep"]));

@@ -37,7 +37,8 @@ void emit(const std::string& line) {
 }
 
 std::string quoted(const Value& value) {
-    const bool plain = value.bare() || (!value.text().empty() && value.text().find_first_of(" \"=\n\t\\") == std::string::npos);
+    const bool plain =
+        value.bare() || (!value.text().empty() && value.text().find_first_of(" \"=\n\t\\") == std::string::npos);
     const std::string clean = strip_control(value.text());
     return plain ? clean : json::write(json::value(clean));
 }
@@ -66,7 +67,8 @@ void write(Level level, std::string_view event, Fields fields) {
 
 void failure(Level level, std::string_view event, const Error& error) {
     if (error.code() == ErrorCode::cancelled) level = Level::debug;
-    write(level, event, {{"code", pincer::name_of(error.code())}, {"message", error.message()}, {"reason", error.reason()}});
+    write(level, event,
+          {{"code", pincer::name_of(error.code())}, {"message", error.message()}, {"reason", error.reason()}});
     if (!error.foreign().empty()) write(Level::debug, event, {{"foreign", error.foreign()}});
 }
 

@@ -30,9 +30,9 @@ using Failure = std::unexpected<Error>;
 
 #define PINCER_CAT_(a, b) a##b
 #define PINCER_CAT(a, b) PINCER_CAT_(a, b)
-#define PINCER_TRY_(tmp, ret, decl, ...)                                   \
-    auto tmp = (__VA_ARGS__);                                              \
-    if (!tmp) ret ::pincer::Failure(std::move(tmp).error());               \
+#define PINCER_TRY_(tmp, ret, decl, ...)                     \
+    auto tmp = (__VA_ARGS__);                                \
+    if (!tmp) ret ::pincer::Failure(std::move(tmp).error()); \
     decl = *std::move(tmp)
 #define PINCER_TRY(decl, ...) PINCER_TRY_(PINCER_CAT(pincer_try_, __LINE__), return, decl, __VA_ARGS__)
 #define PINCER_CO_TRY(decl, ...) PINCER_TRY_(PINCER_CAT(pincer_try_, __LINE__), co_return, decl, __VA_ARGS__)

@@ -98,7 +98,8 @@ std::optional<SensitiveSpan> find_token(std::string_view rest) {
         const std::size_t seen = run_of(window(rest), belongs, shape.prefix.size());
         // A word such as "sk-learn-contrib-package" has no digit; a key of that length always does.
         if (seen < shape.min_rest || !std::ranges::any_of(rest.substr(shape.prefix.size(), seen), is_digit)) continue;
-        return SensitiveSpan{0, shape.prefix.size() + run_of(rest, belongs, shape.prefix.size()), shape.kind, shape.tag};
+        return SensitiveSpan{0, shape.prefix.size() + run_of(rest, belongs, shape.prefix.size()), shape.kind,
+                             shape.tag};
     }
     return std::nullopt;
 }
@@ -139,12 +140,14 @@ std::optional<SensitiveSpan> find_private_key(std::string_view rest) {
 
 // --- values under names ----------------------------------------------------------------------------------------------
 
-constexpr std::array<std::string_view, 9> kStrongNames = {"password", "passwd", "passphrase", "secret", "apikey",
-                                                          "accesskey", "privatekey", "clientsecret", "encryptionkey"};
-constexpr std::array<std::string_view, 7> kWeakNames = {"token", "credential", "credentials", "signature", "pwd", "auth", "cookie"};
+constexpr std::array<std::string_view, 9> kStrongNames = {
+    "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "privatekey", "clientsecret", "encryptionkey"};
+constexpr std::array<std::string_view, 7> kWeakNames = {"token", "credential", "credentials", "signature",
+                                                        "pwd",   "auth",       "cookie"};
 // Names that hold a secret word and no secret: what counts, describes or points at one.
-constexpr std::array<std::string_view, 18> kHarmlessEndings = {"name", "ref", "type", "count", "file", "path", "url", "expiry", "expires", "ttl",
-                                                               "length", "policy", "provider", "endpoint", "version", "mode", "status", "id"};
+constexpr std::array<std::string_view, 18> kHarmlessEndings = {
+    "name", "ref",    "type",   "count",    "file",     "path",    "url",  "expiry", "expires",
+    "ttl",  "length", "policy", "provider", "endpoint", "version", "mode", "status", "id"};
 
 std::string squashed(std::string_view name) {
     std::string out;
@@ -160,7 +163,8 @@ NameKind name_kind(std::string_view name) {
     if (name.size() < 3 || name.size() > 128) return NameKind::none;
     const std::string flat = squashed(name);
     if (flat.ends_with("secretid")) return NameKind::strong;  // Vault's half of an AppRole
-    if (std::ranges::any_of(kHarmlessEndings, [&](std::string_view ending) { return flat.ends_with(ending); })) return NameKind::none;
+    if (std::ranges::any_of(kHarmlessEndings, [&](std::string_view ending) { return flat.ends_with(ending); }))
+        return NameKind::none;
     for (const std::string_view word : kStrongNames) {
         if (flat.contains(word)) return NameKind::strong;
     }
@@ -173,21 +177,27 @@ NameKind name_kind(std::string_view name) {
 // Quotes as they appear in JSON, in JSON inside JSON, and in shells.
 bool is_quote(char c) { return c == '"' || c == '\'' || c == '`' || c == '\\'; }
 bool ends_value(char c) {
-    return is_space(c) || is_quote(c) || c == ',' || c == ';' || c == '&' || c == '}' || c == ']' || c == ')' || c == '>' || c == '<' || std::uint8_t(c) < 0x20;
+    return is_space(c) || is_quote(c) || c == ',' || c == ';' || c == '&' || c == '}' || c == ']' || c == ')' ||
+           c == '>' || c == '<' || std::uint8_t(c) < 0x20;
 }
 
 bool says_nothing(std::string_view value) {
-    constexpr std::array<std::string_view, 10> kWords = {"true", "false", "null", "none", "nil", "undefined", "empty", "unset", "required", "optional"};
-    const bool reference = value.starts_with("${") || value.starts_with("$(") || value.starts_with("{{") || (value.starts_with('<') && value.ends_with('>')) ||
-                           (value.starts_with('$') && std::ranges::all_of(value.substr(1), [](char c) { return is_upper(c) || c == '_'; }));
-    const bool placeholder = value.empty() || reference || std::ranges::all_of(value, [](char c) { return c == '*' || c == 'x' || c == '.'; }) ||
+    constexpr std::array<std::string_view, 10> kWords = {"true",      "false", "null",  "none",     "nil",
+                                                         "undefined", "empty", "unset", "required", "optional"};
+    const bool reference = value.starts_with("${") || value.starts_with("$(") || value.starts_with("{{") ||
+                           (value.starts_with('<') && value.ends_with('>')) ||
+                           (value.starts_with('$') &&
+                            std::ranges::all_of(value.substr(1), [](char c) { return is_upper(c) || c == '_'; }));
+    const bool placeholder = value.empty() || reference ||
+                             std::ranges::all_of(value, [](char c) { return c == '*' || c == 'x' || c == '.'; }) ||
                              value.starts_with("__OPENCLAW");
     return placeholder || std::ranges::any_of(kWords, [&](std::string_view word) { return iequals(word, value); });
 }
 
 // A value under a name such as "token" is one only when it looks like one: "token: expired" is a message.
 bool looks_random(std::string_view value) {
-    return value.size() >= 8 && std::ranges::any_of(value, is_digit) && std::ranges::any_of(value, [](char c) { return is_lower(c) || is_upper(c); });
+    return value.size() >= 8 && std::ranges::any_of(value, is_digit) &&
+           std::ranges::any_of(value, [](char c) { return is_lower(c) || is_upper(c); });
 }
 
 // How a value stands: bare, in quotes, or in quotes that are themselves escaped (JSON inside JSON).
@@ -209,8 +219,10 @@ std::optional<std::size_t> separator(std::string_view rest, Quote& quote) {
     const std::size_t quotes = std::min<std::size_t>(run_of(rest, is_quote, i), 8);
     std::size_t used = 0;
     while (used < quotes && !quote.mark) {
-        if (rest[i + used] == '\\') quote.escaped = true;
-        else quote.mark = rest[i + used];
+        if (rest[i + used] == '\\')
+            quote.escaped = true;
+        else
+            quote.mark = rest[i + used];
         ++used;
     }
     return i + used;
@@ -262,11 +274,13 @@ std::optional<SensitiveSpan> find_named_value(std::string_view rest) {
     const std::string_view after = rest.substr(name_length);
     Quote quote;
     if (const auto skip = separator(after, quote)) return value_finding(rest, name_length + *skip, quote, kind);
-    if (const auto skip = value_of_named_entry(after, quote)) return value_finding(rest, name_length + *skip, quote, kind);
+    if (const auto skip = value_of_named_entry(after, quote))
+        return value_finding(rest, name_length + *skip, quote, kind);
     if (const auto skip = spoken_value(after)) {
         const std::size_t from = name_length + *skip;
         const std::string_view seen = window(rest.substr(from));
-        if (std::ranges::any_of(seen.substr(0, value_length(seen, Quote{})), is_digit)) return value_finding(rest, from, Quote{}, kind);
+        if (std::ranges::any_of(seen.substr(0, value_length(seen, Quote{})), is_digit))
+            return value_finding(rest, from, Quote{}, kind);
     }
     return std::nullopt;
 }
@@ -302,7 +316,9 @@ std::optional<SensitiveSpan> find_authorization(std::string_view rest) {
 std::optional<SensitiveSpan> find_url_password(std::string_view rest) {
     if (!rest.starts_with("://")) return std::nullopt;
     const std::string_view tail = rest.substr(3, 1024);
-    const std::size_t length = run_of(tail, [](char c) { return !is_space(c) && c != '"' && c != '\'' && c != '<' && c != '>' && std::uint8_t(c) >= 0x20; });
+    const std::size_t length = run_of(tail, [](char c) {
+        return !is_space(c) && c != '"' && c != '\'' && c != '<' && c != '>' && std::uint8_t(c) >= 0x20;
+    });
     const std::string_view authority = tail.substr(0, length);
     const std::size_t path = authority.find_first_of("/?#");
     std::size_t at = authority.substr(0, path).rfind('@');
@@ -311,11 +327,14 @@ std::optional<SensitiveSpan> find_url_password(std::string_view rest) {
     const std::string_view user_info = authority.substr(0, at);
     const std::size_t colon = user_info.find(':');
     if (colon == std::string_view::npos) {
-        return at >= 20 && looks_random(user_info) ? std::optional(SensitiveSpan{3, at, "url password", "url-password"}) : std::nullopt;
+        return at >= 20 && looks_random(user_info) ? std::optional(SensitiveSpan{3, at, "url password", "url-password"})
+                                                   : std::nullopt;
     }
     // "http://host:8080/path@v2" has a port where a password would stand.
     const std::string_view password = user_info.substr(colon + 1);
-    if (password.empty() || says_nothing(password) || (path != std::string_view::npos && path < at && is_digit(password.front()) && password.contains('/'))) return std::nullopt;
+    if (password.empty() || says_nothing(password) ||
+        (path != std::string_view::npos && path < at && is_digit(password.front()) && password.contains('/')))
+        return std::nullopt;
     return SensitiveSpan{3 + colon + 1, password.size(), "url password", "url-password"};
 }
 
@@ -327,7 +346,8 @@ std::optional<SensitiveSpan> find_random(const TextScan& scan) {
     const std::string_view rest = scan.rest();
     const std::string_view run = window(rest).substr(0, run_of(window(rest), is_base64_char));
     if (run.size() < 32) return std::nullopt;
-    const bool mixed = std::ranges::any_of(run, is_lower) && std::ranges::any_of(run, is_upper) && std::ranges::any_of(run, is_digit);
+    const bool mixed =
+        std::ranges::any_of(run, is_lower) && std::ranges::any_of(run, is_upper) && std::ranges::any_of(run, is_digit);
     if (!mixed) return std::nullopt;
     return SensitiveSpan{0, run_of(rest, is_base64_char), "random string", "secret"};
 }
@@ -335,19 +355,26 @@ std::optional<SensitiveSpan> find_random(const TextScan& scan) {
 // --- personal --------------------------------------------------------------------------------------------------------
 
 std::optional<SensitiveSpan> find_email(std::string_view rest) {
-    const std::size_t local = run_of(rest.substr(0, 66), [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '%' || c == '+' || c == '-'; });
-    if (local == 0 || local > 64 || local >= rest.size() || rest[local] != '@' || rest.substr(0, local) == "git") return std::nullopt;
-    std::size_t domain = run_of(rest.substr(0, 320), [](char c) { return is_alnum(c) || c == '.' || c == '-'; }, local + 1);
+    const std::size_t local = run_of(rest.substr(0, 66), [](char c) {
+        return is_alnum(c) || c == '.' || c == '_' || c == '%' || c == '+' || c == '-';
+    });
+    if (local == 0 || local > 64 || local >= rest.size() || rest[local] != '@' || rest.substr(0, local) == "git")
+        return std::nullopt;
+    std::size_t domain =
+        run_of(rest.substr(0, 320), [](char c) { return is_alnum(c) || c == '.' || c == '-'; }, local + 1);
     while (domain > 0 && !is_alnum(rest[local + domain])) --domain;  // the full stop of the sentence
     const std::string_view name = rest.substr(local + 1, domain);
     const std::size_t dot = name.rfind('.');
-    if (dot == std::string_view::npos || dot == 0 || name.size() - dot < 3 || !std::ranges::all_of(name.substr(dot + 1), [](char c) { return is_lower(c) || is_upper(c); })) return std::nullopt;
+    if (dot == std::string_view::npos || dot == 0 || name.size() - dot < 3 ||
+        !std::ranges::all_of(name.substr(dot + 1), [](char c) { return is_lower(c) || is_upper(c); }))
+        return std::nullopt;
     return SensitiveSpan{0, local + 1 + domain, "email", "email"};
 }
 
 bool is_private_v4(const std::array<int, 4>& octet) {
-    return octet[0] == 10 || (octet[0] == 172 && octet[1] >= 16 && octet[1] < 32) || (octet[0] == 192 && octet[1] == 168) ||
-           (octet[0] == 100 && octet[1] >= 64 && octet[1] < 128) || (octet[0] == 169 && octet[1] == 254);
+    return octet[0] == 10 || (octet[0] == 172 && octet[1] >= 16 && octet[1] < 32) ||
+           (octet[0] == 192 && octet[1] == 168) || (octet[0] == 100 && octet[1] >= 64 && octet[1] < 128) ||
+           (octet[0] == 169 && octet[1] == 254);
 }
 
 std::optional<SensitiveSpan> find_ipv4(std::string_view rest) {
@@ -361,7 +388,8 @@ std::optional<SensitiveSpan> find_ipv4(std::string_view rest) {
         if (octet[part] > 255) return std::nullopt;
         i += digits;
     }
-    const bool goes_on = i < rest.size() && (is_alnum(rest[i]) || (rest[i] == '.' && i + 1 < rest.size() && is_digit(rest[i + 1])));
+    const bool goes_on =
+        i < rest.size() && (is_alnum(rest[i]) || (rest[i] == '.' && i + 1 < rest.size() && is_digit(rest[i + 1])));
     if (goes_on || !is_private_v4(octet)) return std::nullopt;
     return SensitiveSpan{0, i, "ip address", "ip"};
 }
@@ -370,9 +398,12 @@ std::optional<SensitiveSpan> find_ipv4(std::string_view rest) {
 std::optional<SensitiveSpan> find_ipv6(std::string_view rest) {
     if (rest.size() < 6 || !(rest[0] == 'f' || rest[0] == 'F')) return std::nullopt;
     const std::string head = to_lower(rest.substr(0, 4));
-    const bool is_private = head.starts_with("fc") || head.starts_with("fd") || head.starts_with("fe8") || head.starts_with("fe9") || head.starts_with("fea") || head.starts_with("feb");
+    const bool is_private = head.starts_with("fc") || head.starts_with("fd") || head.starts_with("fe8") ||
+                            head.starts_with("fe9") || head.starts_with("fea") || head.starts_with("feb");
     if (!is_private || rest[4] != ':') return std::nullopt;
-    std::size_t length = run_of(rest.substr(0, 46), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':'; });
+    std::size_t length = run_of(rest.substr(0, 46), [](char c) {
+        return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':';
+    });
     while (length > 0 && rest[length - 1] == ':' && !rest.substr(0, length).ends_with("::")) --length;
     if (std::ranges::count(rest.substr(0, length), ':') < 2) return std::nullopt;
     return SensitiveSpan{0, length, "ip address", "ip"};
@@ -382,14 +413,16 @@ std::optional<SensitiveSpan> find_ipv6(std::string_view rest) {
 bool in_word(const TextScan& scan) {
     const char before = scan.before();
     if (!is_alnum(before) && before != '_') return false;
-    const bool escape = (before == 'n' || before == 't' || before == 'r') && scan.at >= 2 && scan.text[scan.at - 2] == '\\';
+    const bool escape =
+        (before == 'n' || before == 't' || before == 'r') && scan.at >= 2 && scan.text[scan.at - 2] == '\\';
     return !escape;
 }
 
 }  // namespace
 
 std::size_t secret_word(std::string_view rest) {
-    constexpr std::array<std::string_view, 9> kWords = {"token", "secret", "password", "passwd", "credential", "apikey", "key", "bearer", "auth"};
+    constexpr std::array<std::string_view, 9> kWords = {"token",  "secret", "password", "passwd", "credential",
+                                                        "apikey", "key",    "bearer",   "auth"};
     const auto word = std::ranges::find_if(kWords, [&](std::string_view known) { return istarts_with(rest, known); });
     return word == kWords.end() ? 0 : word->size();
 }
@@ -413,7 +446,8 @@ std::optional<SensitiveSpan> find_secret(const TextScan& scan) {
 std::optional<SensitiveSpan> find_personal(const TextScan& scan) {
     const std::string_view rest = scan.rest();
     if (!is_alnum(rest.front()) || in_word(scan)) return std::nullopt;
-    if (scan.before() == '.' && scan.at >= 2 && is_digit(scan.text[scan.at - 2]) && is_digit(rest.front())) return std::nullopt;  // inside 1.10.0.0.1
+    if (scan.before() == '.' && scan.at >= 2 && is_digit(scan.text[scan.at - 2]) && is_digit(rest.front()))
+        return std::nullopt;  // inside 1.10.0.0.1
     if (auto found = find_email(rest)) return found;
     if (auto found = find_ipv4(rest)) return found;
     return find_ipv6(rest);

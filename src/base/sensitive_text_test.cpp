@@ -15,8 +15,9 @@ TEST(MaskSecrets, TakesTheSecretAndLeavesTheLine) {
 }
 
 TEST(MaskSecrets, LeavesWhatPeopleNeed) {
-    for (const char* line : {"panic: missing environment variable PAYMENT_URL", "/src/checkout/config.go:41 +0x9c", "main.mustEnv({0x7b41c2, 0xb})", "",
-                             "commit 60ddb6c by dana", "pulled image shop/checkout:v1.4.2"}) {
+    for (const char* line :
+         {"panic: missing environment variable PAYMENT_URL", "/src/checkout/config.go:41 +0x9c",
+          "main.mustEnv({0x7b41c2, 0xb})", "", "commit 60ddb6c by dana", "pulled image shop/checkout:v1.4.2"}) {
         EXPECT_EQ(mask_secrets(line), line);
     }
 }

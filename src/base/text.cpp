@@ -10,7 +10,9 @@ namespace {
 // Length of the well-formed UTF-8 sequence at the front of `text` (Unicode 15 table 3-7), 0 when it is ill-formed.
 std::size_t sequence_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return i < text.size() ? std::uint8_t(text[i]) : std::uint8_t{0}; };
-    const auto tail = [&](std::size_t i, std::uint8_t low = 0x80, std::uint8_t high = 0xBF) { return byte(i) >= low && byte(i) <= high; };
+    const auto tail = [&](std::size_t i, std::uint8_t low = 0x80, std::uint8_t high = 0xBF) {
+        return byte(i) >= low && byte(i) <= high;
+    };
     const std::uint8_t first = byte(0);
     if (first < 0x80) return 1;
     if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
@@ -34,8 +36,10 @@ std::string encode_base64(std::string_view bytes, std::string_view alphabet, boo
         std::uint32_t group = 0;
         for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < have ? std::uint8_t(bytes[i + k]) : 0u);
         for (std::size_t k = 0; k < 4; ++k) {
-            if (k <= have) out += alphabet[group >> (18 - 6 * k) & 63];
-            else if (pad) out += '=';
+            if (k <= have)
+                out += alphabet[group >> (18 - 6 * k) & 63];
+            else if (pad)
+                out += '=';
         }
     }
     return out;

@@ -62,7 +62,8 @@ TEST(Endpoint, a_request_that_may_have_left_has_an_unknown_outcome) {
         return transport_error(Error(code, std::move(message)).with_reason(std::move(reason)), effect, token).code();
     };
     for (const auto* reason : {"ANSWER_TIMEOUT", "READ_TIMEOUT", ""}) {
-        EXPECT_EQ(after(ErrorCode::timed_out, "timed out", Effect::delivers, reason), ErrorCode::outcome_unknown) << reason;
+        EXPECT_EQ(after(ErrorCode::timed_out, "timed out", Effect::delivers, reason), ErrorCode::outcome_unknown)
+            << reason;
     }
     EXPECT_EQ(after(ErrorCode::timed_out, "timed out", Effect::delivers, "CONNECT_TIMEOUT"), ErrorCode::timed_out);
     EXPECT_EQ(after(ErrorCode::io, "reset", Effect::delivers), ErrorCode::outcome_unknown);

@@ -14,7 +14,8 @@ constexpr std::size_t kSignatureBytes = 64;
 using detail::bytes_of;
 
 Result<Ed25519PublicKey> Ed25519PublicKey::from_raw(std::string_view bytes) {
-    if (bytes.size() != kKeyBytes) return PINCER_FAIL(invalid_argument, "an Ed25519 public key has 32 bytes, not {}", bytes.size());
+    if (bytes.size() != kKeyBytes)
+        return PINCER_FAIL(invalid_argument, "an Ed25519 public key has 32 bytes, not {}", bytes.size());
     return Ed25519PublicKey(std::string(bytes));
 }
 
@@ -29,8 +30,10 @@ bool Ed25519PublicKey::verify(std::string_view message, std::string_view signatu
     const detail::ErrorsCleared cleared;
     const detail::PkeyPtr key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(raw_), raw_.size()));
     const detail::MdCtxPtr context(EVP_MD_CTX_new());
-    if (!key || !context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1) return false;
-    return EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) == 1;
+    if (!key || !context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1)
+        return false;
+    return EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) ==
+           1;
 }
 
 std::string Ed25519PublicKey::base64url() const { return to_base64url(raw_); }
@@ -55,7 +58,8 @@ Ed25519KeyPair Ed25519KeyPair::generate(Random& random) {
 
 Result<Ed25519KeyPair> Ed25519KeyPair::from_seed(const Secret& seed) {
     const std::string& raw = seed.reveal();
-    if (raw.size() != kKeyBytes) return PINCER_FAIL(invalid_argument, "an Ed25519 private key has 32 bytes, not {}", raw.size());
+    if (raw.size() != kKeyBytes)
+        return PINCER_FAIL(invalid_argument, "an Ed25519 private key has 32 bytes, not {}", raw.size());
     auto handle = std::make_unique<Handle>();
     handle->key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(raw), raw.size()));
     PINCER_ASSERT(handle->key != nullptr, "OpenSSL has Ed25519");

@@ -16,7 +16,9 @@ std::string sha256_hex(std::string_view bytes);
 Digest hmac_sha256(std::string_view key, std::string_view bytes);
 std::string hmac_sha256_hex(std::string_view key, std::string_view bytes);
 
-inline std::string_view as_text(const Digest& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
+inline std::string_view as_text(const Digest& digest) {
+    return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
 
 // Takes the same time wherever the first difference is. Lengths are not secret: unequal ones answer at once.
 bool constant_time_equal(std::string_view a, std::string_view b);

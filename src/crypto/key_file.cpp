@@ -41,11 +41,13 @@ Result<> write_new_file(const fs::path& path, std::string_view text, Random& ran
     {
         const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (!file) return failed("making key file");
-        if (::write(file.get(), text.data(), text.size()) != ssize_t(text.size()) || ::fsync(file.get()) != 0) return failed("writing key file");
+        if (::write(file.get(), text.data(), text.size()) != ssize_t(text.size()) || ::fsync(file.get()) != 0)
+            return failed("writing key file");
     }
     if (::link(temporary.c_str(), path.c_str()) != 0 && errno != EEXIST) return failed("making key file");
     ::unlink(temporary.c_str());
-    const Fd directory(::open(path.has_parent_path() ? path.parent_path().c_str() : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Fd directory(
+        ::open(path.has_parent_path() ? path.parent_path().c_str() : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory || ::fsync(directory.get()) != 0) return failed("making key file durable");
     return {};
 }
@@ -57,7 +59,8 @@ Result<Secret> load_key(const fs::path& path) {
     if (!file && errno == ENOENT) return PINCER_FAIL(not_found, "there is no key file {}", path.string());
     if (!file) return PINCER_FAIL(io, "opening key file {}: {}", path.string(), std::strerror(errno));
     struct stat status{};
-    if (::fstat(file.get(), &status) != 0) return PINCER_FAIL(io, "reading key file {}: {}", path.string(), std::strerror(errno));
+    if (::fstat(file.get(), &status) != 0)
+        return PINCER_FAIL(io, "reading key file {}: {}", path.string(), std::strerror(errno));
     if ((status.st_mode & 077) != 0) {
         return PINCER_FAIL(forbidden, "others may read the key file {0}; type: chmod 600 {0}", path.string());
     }
@@ -66,7 +69,8 @@ Result<Secret> load_key(const fs::path& path) {
     if (length < 0) return PINCER_FAIL(io, "reading key file {}: {}", path.string(), std::strerror(errno));
     auto key = from_base64(trim(std::string_view(text).substr(0, std::size_t(length))));
     wipe(text);
-    if (!key || key->size() != kKeyFileBytes) return PINCER_FAIL(corrupt, "key file {} does not hold 32 bytes in base64url", path.string());
+    if (!key || key->size() != kKeyFileBytes)
+        return PINCER_FAIL(corrupt, "key file {} does not hold 32 bytes in base64url", path.string());
     return Secret(*std::move(key));
 }
 

@@ -16,7 +16,8 @@ constexpr std::size_t kHeadBytes = 1 + kNonceBytes;
 using detail::bytes_of;
 
 Result<Sealer> Sealer::with_key(Secret key) {
-    if (key.reveal().size() != 32) return PINCER_FAIL(invalid_argument, "a sealing key has 32 bytes, not {}", key.reveal().size());
+    if (key.reveal().size() != 32)
+        return PINCER_FAIL(invalid_argument, "a sealing key has 32 bytes, not {}", key.reveal().size());
     return Sealer(std::move(key));
 }
 
@@ -30,7 +31,8 @@ std::string Sealer::seal(const Secret& plain, std::string_view associated, Rando
     const detail::CipherCtxPtr context(EVP_CIPHER_CTX_new());
     int length = 0;
     const bool ok =
-        context && EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key_.reveal()), out + 1) == 1 &&
+        context &&
+        EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key_.reveal()), out + 1) == 1 &&
         EVP_EncryptUpdate(context.get(), nullptr, &length, out, 1) == 1 &&
         EVP_EncryptUpdate(context.get(), nullptr, &length, bytes_of(associated), int(associated.size())) == 1 &&
         EVP_EncryptUpdate(context.get(), out + kHeadBytes, &length, bytes_of(text), int(text.size())) == 1 &&
@@ -54,14 +56,17 @@ Result<Secret> Sealer::open(std::string_view sealed, std::string_view associated
     const detail::CipherCtxPtr context(EVP_CIPHER_CTX_new());
     int length = 0;
     const bool ok =
-        context && EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key_.reveal()), in + 1) == 1 &&
+        context &&
+        EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key_.reveal()), in + 1) == 1 &&
         EVP_DecryptUpdate(context.get(), nullptr, &length, in, 1) == 1 &&
         EVP_DecryptUpdate(context.get(), nullptr, &length, bytes_of(associated), int(associated.size())) == 1 &&
         EVP_DecryptUpdate(context.get(), out, &length, in + kHeadBytes, int(size)) == 1 &&
         EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1 &&
         EVP_DecryptFinal_ex(context.get(), none, &length) == 1;
     Secret result(std::move(plain));
-    if (!ok) return PINCER_FAIL(corrupt, "a sealed box does not open: it was changed, or sealed with another key or for another place");
+    if (!ok)
+        return PINCER_FAIL(
+            corrupt, "a sealed box does not open: it was changed, or sealed with another key or for another place");
     return result;
 }
 

@@ -29,7 +29,8 @@ TEST(Seal, aes_256_gcm_known_answer) {
     const auto sealer = Sealer::with_key(Secret(std::string(32, '\x42')));
     FixedRandom nonce(std::string(12, '\x24'));
     const std::string box = sealer->seal(Secret("attack at dawn"), "place", nonce);
-    EXPECT_EQ(to_hex(as_bytes(box)), "0124242424242424242424242474e5b0208aade65f52c846cbca5c8474e682c58e09816ea0250fcfa6222e");
+    EXPECT_EQ(to_hex(as_bytes(box)),
+              "0124242424242424242424242474e5b0208aade65f52c846cbca5c8474e682c58e09816ea0250fcfa6222e");
 }
 
 TEST(Seal, opens_only_with_its_key_and_in_its_place) {

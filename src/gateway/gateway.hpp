@@ -1,5 +1,6 @@
 // The Gateway, whole: made from its configuration, its state folder and what the outside world is reached through; run
-// until stopped. The object graph stands in gateway.cpp, top to bottom, in the order in which the parts need each other.
+// until stopped. The object graph stands in gateway.cpp, top to bottom, in the order in which the parts need each
+// other.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +19,7 @@ namespace pincer::gateway {
 
 struct GatewayOptions {
     GatewayConfig config;
-    std::filesystem::path state_directory;   // ~/.openclaw; made with mode 0700
+    std::filesystem::path state_directory;  // ~/.openclaw; made with mode 0700
     std::string config_path;
     std::string version;
     std::span<const WebAsset> assets;
@@ -28,8 +29,12 @@ struct GatewayOptions {
 struct GatewayDoubles {
     agent::ToolSource* tools = nullptr;
     Pauses* pauses = nullptr;
-    std::function<Result<std::unique_ptr<storage::Database>>(const std::filesystem::path& file, std::span<const storage::Migration>)> open_database;
-    std::function<Result<std::unique_ptr<audit::Chain>>(const std::filesystem::path& directory, const std::string& name)> open_chain;
+    std::function<Result<std::unique_ptr<storage::Database>>(const std::filesystem::path& file,
+                                                             std::span<const storage::Migration>)>
+        open_database;
+    std::function<Result<std::unique_ptr<audit::Chain>>(const std::filesystem::path& directory,
+                                                        const std::string& name)>
+        open_chain;
 };
 
 struct GatewayEnvironment {
@@ -52,7 +57,7 @@ public:
     ~Gateway();
 
     std::uint16_t port() const;
-    Core& core();   // its parts: for tests
+    Core& core();  // its parts: for tests
     // New definitions of MCP servers and nothing else take effect without a restart.
     Task<Result<>> reload(GatewayConfig config);
     // Stops accepting, lets what is written be written. Open runs and deliveries are taken up by the next start. To be

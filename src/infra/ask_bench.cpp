@@ -1,5 +1,6 @@
-// `clanker ask` over eight providers whose every answer takes 100 ms: how much the whole question costs over the slowest
-// provider's own chain of requests. Real sockets, real HTTP client, real engine and home folder; the providers only fetch.
+// `clanker ask` over eight providers whose every answer takes 100 ms: how much the whole question costs over the
+// slowest provider's own chain of requests. Real sockets, real HTTP client, real engine and home folder; the providers
+// only fetch.
 //     ask_bench [providers] [requests in a row of each] [milliseconds of each answer]
 // Prints one line of JSON: {"providers", "chain_ms", "ask_ms", "ratio", "cpu_ms"}; the best of five.
 #include <arpa/inet.h>
@@ -53,14 +54,17 @@ private:
     std::unique_ptr<io::HttpClient> http_;
 };
 
-Result<std::unique_ptr<Provider>> make_far(const Settings&, Services services) { return std::make_unique<Far>(services); }
+Result<std::unique_ptr<Provider>> make_far(const Settings&, Services services) {
+    return std::make_unique<Far>(services);
+}
 
 // Answers each request on a connection after the delay; one thread a connection, so that none waits for another.
 void serve(int fd) {
     char bytes[4096];
     while (::recv(fd, bytes, sizeof bytes, 0) > 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(setting.answer_ms));
-        constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]";
+        constexpr std::string_view kAnswer =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]";
         if (::send(fd, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL) < 0) break;
     }
     ::close(fd);
@@ -72,7 +76,8 @@ void listen_and_serve() {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    const bool works = ::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::listen(listener, 64) == 0 &&
+    const bool works = ::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                       ::listen(listener, 64) == 0 &&
                        ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0;
     PINCER_ASSERT(works, "loopback sockets work");
     setting.port = ntohs(address.sin_port);
@@ -105,13 +110,15 @@ Took ask_once(std::size_t providers, const std::filesystem::path& home) {
     io::Runtime runtime;
     SystemClock clock;
     crypto::SystemRandom random;
-    Services services{runtime, clock, random, [&](io::HttpClientOptions options) { return io::make_http_client(runtime, std::move(options)); }};
+    Services services{runtime, clock, random,
+                      [&](io::HttpClientOptions options) { return io::make_http_client(runtime, std::move(options)); }};
     const double cpu = cpu_ms();
     const auto begin = std::chrono::steady_clock::now();
     Engine engine(services, {}, table, home, {});
     const Asked asked = runtime.run_until_done(engine.ask("Is production healthy?", "operator:bench"));
     const double wall = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-    for (const Coverage& coverage : asked.look.coverage) PINCER_ASSERT(coverage.state == Reach::connected, "every provider was read");
+    for (const Coverage& coverage : asked.look.coverage)
+        PINCER_ASSERT(coverage.state == Reach::connected, "every provider was read");
     return {wall, cpu_ms() - cpu};
 }
 
@@ -132,5 +139,7 @@ int main(int argc, char** argv) {
     }
     std::filesystem::remove_all(folder);
     const double chain = double(setting.chain) * setting.answer_ms;
-    std::printf(R"({"providers":%zu,"chain_ms":%.0f,"ask_ms":%.1f,"ratio":%.3f,"cpu_ms":%.1f})" "\n", providers, chain, best.wall_ms, best.wall_ms / chain, best.cpu_ms);
+    std::printf(R"({"providers":%zu,"chain_ms":%.0f,"ask_ms":%.1f,"ratio":%.3f,"cpu_ms":%.1f})"
+                "\n",
+                providers, chain, best.wall_ms, best.wall_ms / chain, best.cpu_ms);
 }

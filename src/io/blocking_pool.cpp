@@ -50,7 +50,7 @@ Task<> BlockingPool::run_erased(std::function<void()> work) {
     StartWork start{&impl_->threads, impl_->home};
     const auto& token = asio::use_awaitable;
     return asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(std::move(start), token,
-                                                                                        std::move(work));
+                                                                                          std::move(work));
 }
 
 }  // namespace pincer::io

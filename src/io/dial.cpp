@@ -72,10 +72,12 @@ Task<Result<NetStream>> connect_any(Executor executor, Url url, Addresses addres
         Result<NetStream> stream = co_await connect_one(executor, endpoint, by);
         if (stream || stream.error().code() == ErrorCode::cancelled) co_return stream;
         if (deadline.passed()) break;
-        failures += fmt::format("{}{}: {}", failures.empty() ? "" : "; ", addresses[i].to_string(), stream.error().message());
+        failures +=
+            fmt::format("{}{}: {}", failures.empty() ? "" : "; ", addresses[i].to_string(), stream.error().message());
     }
     if (deadline.passed()) co_return timed_out_failure(fmt::format("connecting to {}", url.host), allowed, kTimeout);
-    co_return unavailable(fmt::format("connecting to {} port {} failed ({})", url.host, url.port, failures), "CONNECT_FAILED");
+    co_return unavailable(fmt::format("connecting to {} port {} failed ({})", url.host, url.port, failures),
+                          "CONNECT_FAILED");
 }
 
 bool is_address(const std::string& host) {
@@ -99,27 +101,32 @@ Failure handshake_failure(SSL* tls, const std::string& host, const std::string& 
     // Without verification the result is still there, and says nothing about why the handshake failed.
     if (verified != X509_V_OK && SSL_get_verify_mode(tls) != SSL_VERIFY_NONE) {
         const std::string peer = name == host ? host : fmt::format("{} as {}", host, name);
-        return unavailable(fmt::format("TLS with {}: the certificate does not verify: {}", peer, X509_verify_cert_error_string(verified)),
+        return unavailable(fmt::format("TLS with {}: the certificate does not verify: {}", peer,
+                                       X509_verify_cert_error_string(verified)),
                            "TLS_NOT_VERIFIED");
     }
-    const bool ended = ec == asio::error::eof || ec == asio::ssl::error::stream_truncated || ec == asio::error::connection_reset;
+    const bool ended =
+        ec == asio::error::eof || ec == asio::ssl::error::stream_truncated || ec == asio::error::connection_reset;
     const std::string why = ended ? "it closed the connection during the handshake" : ec.message();
     return unavailable(fmt::format("TLS with {} failed: {}", host, why), "TLS_FAILED");
 }
 
-Task<Result<NetStream>> start_tls(NetStream plain, std::string host, std::shared_ptr<TlsContext> context, Deadline deadline) {
+Task<Result<NetStream>> start_tls(NetStream plain, std::string host, std::shared_ptr<TlsContext> context,
+                                  Deadline deadline) {
     PINCER_CO_TRY(asio::ssl::context* const ready, context->impl().ready());
     const Millis allowed = deadline.left();
     auto tls = std::make_unique<TlsStream>(std::move(plain.socket()), *ready);
     SSL* const native = tls->native_handle();
     const std::string name = context->impl().server_name.empty() ? host : context->impl().server_name;
-    if (!expect_name(native, name)) co_return unavailable(fmt::format("TLS with {}: not a name to verify", host), "TLS_FAILED");
+    if (!expect_name(native, name))
+        co_return unavailable(fmt::format("TLS with {}: not a name to verify", host), "TLS_FAILED");
     TlsStream& handshaking = *tls;
     NetStream stream(std::move(tls));
     Watchdog watchdog(stream.get_executor());
     watchdog.arm(stream, deadline.at());
     auto [ec] = co_await handshaking.async_handshake(asio::ssl::stream_base::client, kAwait);
-    if (watchdog.fired()) co_return timed_out_failure(fmt::format("the TLS handshake with {}", host), allowed, kTimeout);
+    if (watchdog.fired())
+        co_return timed_out_failure(fmt::format("the TLS handshake with {}", host), allowed, kTimeout);
     if (ec == asio::error::operation_aborted) co_return cancelled_failure();
     if (ec) co_return handshake_failure(native, host, name, ec);
     co_return stream;

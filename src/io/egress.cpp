@@ -31,20 +31,13 @@ constexpr Block4 kBlocks4[] = {
     {v4(100, 100, 100, 200), 32, AddressKind::metadata},  // Alibaba
     {v4(192, 0, 0, 192), 32, AddressKind::metadata},      // Oracle
     {v4(168, 63, 129, 16), 32, AddressKind::metadata},    // Azure's host
-    {v4(0, 0, 0, 0), 8, AddressKind::unspecified},
-    {v4(127, 0, 0, 0), 8, AddressKind::loopback},
-    {v4(10, 0, 0, 0), 8, AddressKind::private_network},
-    {v4(172, 16, 0, 0), 12, AddressKind::private_network},
-    {v4(192, 168, 0, 0), 16, AddressKind::private_network},
-    {v4(100, 64, 0, 0), 10, AddressKind::private_network},
-    {v4(169, 254, 0, 0), 16, AddressKind::link_local},
-    {v4(192, 0, 0, 0), 24, AddressKind::reserved},
-    {v4(192, 0, 2, 0), 24, AddressKind::reserved},
-    {v4(192, 88, 99, 0), 24, AddressKind::reserved},
-    {v4(198, 18, 0, 0), 15, AddressKind::reserved},
-    {v4(198, 51, 100, 0), 24, AddressKind::reserved},
-    {v4(203, 0, 113, 0), 24, AddressKind::reserved},
-    {v4(224, 0, 0, 0), 4, AddressKind::multicast},
+    {v4(0, 0, 0, 0), 8, AddressKind::unspecified},          {v4(127, 0, 0, 0), 8, AddressKind::loopback},
+    {v4(10, 0, 0, 0), 8, AddressKind::private_network},     {v4(172, 16, 0, 0), 12, AddressKind::private_network},
+    {v4(192, 168, 0, 0), 16, AddressKind::private_network}, {v4(100, 64, 0, 0), 10, AddressKind::private_network},
+    {v4(169, 254, 0, 0), 16, AddressKind::link_local},      {v4(192, 0, 0, 0), 24, AddressKind::reserved},
+    {v4(192, 0, 2, 0), 24, AddressKind::reserved},          {v4(192, 88, 99, 0), 24, AddressKind::reserved},
+    {v4(198, 18, 0, 0), 15, AddressKind::reserved},         {v4(198, 51, 100, 0), 24, AddressKind::reserved},
+    {v4(203, 0, 113, 0), 24, AddressKind::reserved},        {v4(224, 0, 0, 0), 4, AddressKind::multicast},
     {v4(240, 0, 0, 0), 4, AddressKind::reserved},
 };
 
@@ -62,19 +55,19 @@ struct Block6 {
 };
 
 constexpr Block6 kBlocks6[] = {
-    {"fd00:ec2::254", 128, AddressKind::metadata},      // AWS
-    {"fd00:ec2::23", 128, AddressKind::metadata},       // EKS pod identity
-    {"fd20:ce::254", 128, AddressKind::metadata},       // Google
-    {"fd00:42::42", 128, AddressKind::metadata},        // Scaleway
-    {"fe80::a9fe:a9fe", 128, AddressKind::metadata},    // OpenStack
+    {"fd00:ec2::254", 128, AddressKind::metadata},    // AWS
+    {"fd00:ec2::23", 128, AddressKind::metadata},     // EKS pod identity
+    {"fd20:ce::254", 128, AddressKind::metadata},     // Google
+    {"fd00:42::42", 128, AddressKind::metadata},      // Scaleway
+    {"fe80::a9fe:a9fe", 128, AddressKind::metadata},  // OpenStack
     {"::", 128, AddressKind::unspecified},
     {"::1", 128, AddressKind::loopback},
     {"fe80::", 10, AddressKind::link_local},
-    {"fec0::", 10, AddressKind::private_network},       // site-local, withdrawn
+    {"fec0::", 10, AddressKind::private_network},  // site-local, withdrawn
     {"fc00::", 7, AddressKind::private_network},
     {"64:ff9b:1::", 48, AddressKind::private_network},  // NAT64 of the local network
     {"ff00::", 8, AddressKind::multicast},
-    {"2001::", 23, AddressKind::reserved},              // Teredo, ORCHID, benchmarking
+    {"2001::", 23, AddressKind::reserved},  // Teredo, ORCHID, benchmarking
     {"2001:db8::", 32, AddressKind::reserved},
     {"3fff::", 20, AddressKind::reserved},
 };
@@ -89,7 +82,9 @@ bool in_block(const V6& address, std::string_view prefix, int bits) {
     return true;
 }
 
-V4 embedded(const V6& address, std::size_t at) { return v4(address[at], address[at + 1], address[at + 2], address[at + 3]); }
+V4 embedded(const V6& address, std::size_t at) {
+    return v4(address[at], address[at + 1], address[at + 2], address[at + 3]);
+}
 
 AddressKind classify6(const V6& address) {
     for (const Block6& block : kBlocks6) {
@@ -127,13 +122,15 @@ std::string normal_host(std::string_view host) {
     V6 bytes;
     char text[INET6_ADDRSTRLEN];
     const bool whole = lower.find('\0') == std::string::npos;
-    if (whole && ::inet_pton(AF_INET6, lower.c_str(), bytes.data()) == 1) return ::inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
+    if (whole && ::inet_pton(AF_INET6, lower.c_str(), bytes.data()) == 1)
+        return ::inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
     return lower;
 }
 
 bool is_named(const EgressPolicy& policy, std::string_view host) {
     const std::string wanted = normal_host(host);
-    return std::ranges::any_of(policy.allow_hosts, [&](const std::string& allowed) { return normal_host(allowed) == wanted; });
+    return std::ranges::any_of(policy.allow_hosts,
+                               [&](const std::string& allowed) { return normal_host(allowed) == wanted; });
 }
 
 bool is_allowed(const EgressPolicy& policy, std::string_view host, AddressKind kind) {
@@ -171,9 +168,10 @@ EgressPolicy EgressPolicy::named(std::string host) {
 Result<> check_egress(const EgressPolicy& policy, std::string_view host, std::string_view ip) {
     PINCER_TRY(const AddressKind kind, classify_address(ip));
     if (is_allowed(policy, host, kind)) return {};
-    return Failure(Error(ErrorCode::refused, fmt::format("{} is {}, {}; only hosts that the configuration names may be there",
-                                                         host, ip, name_of(kind)))
-                       .with_reason("EGRESS_REFUSED"));
+    return Failure(
+        Error(ErrorCode::refused, fmt::format("{} is {}, {}; only hosts that the configuration names may be there",
+                                              host, ip, name_of(kind)))
+            .with_reason("EGRESS_REFUSED"));
 }
 
 }  // namespace pincer::io

@@ -106,7 +106,8 @@ Result<> make_private_directory(const std::filesystem::path& path) {
         if (std::filesystem::is_directory(path, ec)) return {};
         return PINCER_FAIL(io, "{} is there and is not a folder", path.string());
     }
-    if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path) return failed("making the folder", path, errno);
+    if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path)
+        return failed("making the folder", path, errno);
     PINCER_CHECK(make_private_directory(path.parent_path()));
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("making the folder", path, errno);
     return {};

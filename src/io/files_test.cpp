@@ -132,7 +132,8 @@ TEST_F(Files, a_pipe_in_the_place_of_a_file_holds_nobody_up) {
 TEST_F(Files, a_private_folder_is_made_with_its_parents) {
     const fs::path deep = folder / "a" / "b" / "c";
     ASSERT_TRUE(make_private_directory(deep));
-    for (const fs::path& made : {deep, deep.parent_path(), deep.parent_path().parent_path()}) EXPECT_EQ(mode_of(made), 0700u);
+    for (const fs::path& made : {deep, deep.parent_path(), deep.parent_path().parent_path()})
+        EXPECT_EQ(mode_of(made), 0700u);
     ::chmod(deep.c_str(), 0755);
     ASSERT_TRUE(make_private_directory(deep));
     EXPECT_EQ(mode_of(deep), 0755u);  // one that exists is left as it is

@@ -37,9 +37,9 @@ private:
 // a fragment is dropped. Characters outside the grammar (spaces, controls, non-ASCII) are refused: encode them first.
 struct Url {
     std::string scheme;
-    std::string host;    // lower case, IPv6 without brackets
+    std::string host;        // lower case, IPv6 without brackets
     std::uint16_t port = 0;  // always set
-    std::string target;  // path and query, starts with '/'
+    std::string target;      // path and query, starts with '/'
 
     bool is_tls() const { return scheme == "https" || scheme == "wss"; }
     std::string origin() const;     // "https://host:port", port left out when it is the scheme's own

@@ -25,21 +25,25 @@ bool is_idempotent(std::string_view method) {
 }
 
 Result<> check_request(const HttpRequest& request) {
-    if (!detail::is_token(request.method)) return PINCER_FAIL(invalid_argument, "not an HTTP method: {}", strip_control(request.method));
+    if (!detail::is_token(request.method))
+        return PINCER_FAIL(invalid_argument, "not an HTTP method: {}", strip_control(request.method));
     if (request.url.scheme != "http" && request.url.scheme != "https") {
         return PINCER_FAIL(invalid_argument, "not an HTTP scheme: {}", request.url.scheme);
     }
     for (const auto& [name, value] : request.headers) {
-        const bool clean = detail::is_token(name) && value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
+        const bool clean =
+            detail::is_token(name) && value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
         if (!clean) return PINCER_FAIL(invalid_argument, "the header field {} cannot be sent", strip_control(name));
     }
     return {};
 }
 
 std::string write_head(const HttpRequest& request, std::string_view user_agent) {
-    const bool wants_length = !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+    const bool wants_length =
+        !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
     const auto framing = wants_length ? detail::Framing::length : detail::Framing::none;
-    return detail::write_request_head(request.method, request.url, request.headers, user_agent, framing, request.body.size());
+    return detail::write_request_head(request.method, request.url, request.headers, user_agent, framing,
+                                      request.body.size());
 }
 
 // An exchange under way: the connection, and the answer as far as it has come.
@@ -51,13 +55,16 @@ struct Answer {
 
 // Reads once and feeds the parser. Errors: timed_out, unavailable (NO_ANSWER, when the connection ended too early),
 // too_large, protocol, cancelled.
-Task<Result<>> read_more(detail::ClientConnection& connection, HttpParser& parser, const std::string& host, Deadline deadline) {
+Task<Result<>> read_more(detail::ClientConnection& connection, HttpParser& parser, const std::string& host,
+                         Deadline deadline) {
     const Millis allowed = deadline.left();
     connection.watchdog.arm(connection.stream, deadline.at());
     const Result<std::size_t> n = co_await connection.stream.read(connection.buffer, kReadBytes);
     if (!n && connection.watchdog.fired()) {
-        if (parser.head_done()) co_return detail::timed_out_failure(fmt::format("reading the answer of {}", host), allowed, "READ_TIMEOUT");
-        co_return detail::timed_out_failure(fmt::format("waiting for the answer of {}", host), allowed, "ANSWER_TIMEOUT");
+        if (parser.head_done())
+            co_return detail::timed_out_failure(fmt::format("reading the answer of {}", host), allowed, "READ_TIMEOUT");
+        co_return detail::timed_out_failure(fmt::format("waiting for the answer of {}", host), allowed,
+                                            "ANSWER_TIMEOUT");
     }
     if (!n && n.error().code() == ErrorCode::cancelled) co_return Failure(n.error());
     if (!n || *n == 0) {
@@ -73,14 +80,15 @@ Task<Result<>> read_more(detail::ClientConnection& connection, HttpParser& parse
 }
 
 // A write that outlives its deadline is cut off by the same dog that watches the reads.
-Task<Result<>> write_request(detail::ClientConnection& connection, const HttpRequest& request, std::string_view user_agent,
-                             Deadline deadline) {
+Task<Result<>> write_request(detail::ClientConnection& connection, const HttpRequest& request,
+                             std::string_view user_agent, Deadline deadline) {
     const Millis allowed = deadline.left();
     const std::string head = write_head(request, user_agent);
     connection.watchdog.arm(connection.stream, deadline.at());
     const Result<> written = co_await connection.stream.write(head, request.body);
     if (!written && connection.watchdog.fired()) {
-        co_return detail::timed_out_failure(fmt::format("sending the request to {}", request.url.host), allowed, "ANSWER_TIMEOUT");
+        co_return detail::timed_out_failure(fmt::format("sending the request to {}", request.url.host), allowed,
+                                            "ANSWER_TIMEOUT");
     }
     co_return written;
 }
@@ -91,8 +99,8 @@ HttpParser parser_for(const HttpRequest& request, std::uint64_t max_body) {
 }
 
 // Writes the request and reads up to the end of the answer's head, past the 1xx ones.
-Task<Result<>> exchange_heads(Answer& answer, const HttpRequest& request, std::uint64_t max_body, std::string_view user_agent,
-                              Deadline deadline) {
+Task<Result<>> exchange_heads(Answer& answer, const HttpRequest& request, std::uint64_t max_body,
+                              std::string_view user_agent, Deadline deadline) {
     detail::ClientConnection& connection = answer.lease.connection();
     const Result<> written = co_await write_request(connection, request, user_agent, deadline);
     // A peer that closes in the middle of a large body has often said why.
@@ -120,7 +128,9 @@ void settle(Lease& lease, HttpParser& parser) {
 class Stream final : public HttpStream {
 public:
     explicit Stream(Answer answer)
-        : answer_(std::move(answer)), status_(answer_.parser.head().status), headers_(std::move(answer_.parser.head().headers)) {}
+        : answer_(std::move(answer)),
+          status_(answer_.parser.head().status),
+          headers_(std::move(answer_.parser.head().headers)) {}
 
     int status() const override { return status_; }
     const Headers& headers() const override { return headers_; }
@@ -152,7 +162,8 @@ Failure lease_failure(Error error, Reuse reuse) {
 
 class Client final : public HttpClient {
 public:
-    Client(Runtime& runtime, HttpClientOptions options) : pool_(std::make_shared<HttpPool>(runtime, std::move(options))) {}
+    Client(Runtime& runtime, HttpClientOptions options)
+        : pool_(std::make_shared<HttpPool>(runtime, std::move(options))) {}
     ~Client() override { pool_->close(); }
 
     Task<Result<HttpResponse>> send(HttpRequest request, Deadline deadline) override {
@@ -186,7 +197,8 @@ private:
 Task<Result<Answer>> Client::start(HttpRequest request, std::uint64_t max_body, Deadline deadline) {
     PINCER_CO_CHECK(check_request(request));
     if (deadline.passed()) {
-        co_return detail::timed_out_failure(fmt::format("connecting to {}", request.url.host), Millis(0), "CONNECT_TIMEOUT");
+        co_return detail::timed_out_failure(fmt::format("connecting to {}", request.url.host), Millis(0),
+                                            "CONNECT_TIMEOUT");
     }
     const auto pool = pool_;
     Reuse reuse = Reuse::allowed;
@@ -195,7 +207,8 @@ Task<Result<Answer>> Client::start(HttpRequest request, std::uint64_t max_body, 
         if (!lease) co_return lease_failure(std::move(lease).error(), reuse);
         const bool used_before = lease->was_used_before();
         Answer answer{std::move(*lease), parser_for(request, max_body), request.url.host};
-        const Result<> exchanged = co_await exchange_heads(answer, request, max_body, pool->options().user_agent, deadline);
+        const Result<> exchanged =
+            co_await exchange_heads(answer, request, max_body, pool->options().user_agent, deadline);
         if (exchanged) co_return answer;
         // The peer may close a kept connection at any time, also as we write on it.
         const bool again = used_before && exchanged.error().reason() == "NO_ANSWER" && !answer.parser.started() &&

@@ -16,7 +16,7 @@ namespace pincer::io {
 struct HttpRequest {
     std::string method = "GET";
     Url url;
-    Headers headers;   // Host, Content-Length and Connection are ours to set
+    Headers headers;  // Host, Content-Length and Connection are ours to set
     std::string body;
     std::size_t max_response_bytes = 16u << 20;  // of the body, after which the answer is too_large
 };
@@ -33,15 +33,16 @@ public:
     virtual ~HttpStream() = default;
     virtual int status() const = 0;
     virtual const Headers& headers() const = 0;
-    // Next piece; empty at the end of the body. Errors: timed_out (READ_TIMEOUT; the next call goes on), unavailable, protocol.
+    // Next piece; empty at the end of the body. Errors: timed_out (READ_TIMEOUT; the next call goes on), unavailable,
+    // protocol.
     virtual Task<Result<std::string>> read_some(Deadline deadline) = 0;
 };
 
 struct HttpClientOptions {
     EgressPolicy egress;
-    std::shared_ptr<TlsContext> tls;       // null: TlsContext::system()
+    std::shared_ptr<TlsContext> tls;  // null: TlsContext::system()
     std::string user_agent = "pincer";
-    Millis connect_timeout{10'000};        // the part of the deadline that connecting may take
+    Millis connect_timeout{10'000};          // the part of the deadline that connecting may take
     std::size_t connections_per_origin = 8;  // more requests wait for one
     Millis idle_timeout{30'000};
 };
@@ -54,10 +55,10 @@ public:
     // refused (egress), too_large, protocol.
     // A status of 4xx or 5xx is an answer, not an error. An idempotent request on a kept-alive connection that turns
     // out closed is sent once more on a new one; any other is not. Reasons of `unavailable`: NAME_NOT_FOUND,
-    // CONNECT_FAILED, TLS_FAILED, TLS_NOT_VERIFIED (it had no effect); NO_ANSWER (it was sent, and may have had its effect).
-    // Reasons of `timed_out`: CONNECT_TIMEOUT (looking up the name, waiting for a free connection, connecting, the TLS
-    // handshake: nothing was sent), ANSWER_TIMEOUT (no whole head of an answer came; the request may have had its effect),
-    // READ_TIMEOUT (in the middle of the body).
+    // CONNECT_FAILED, TLS_FAILED, TLS_NOT_VERIFIED (it had no effect); NO_ANSWER (it was sent, and may have had its
+    // effect). Reasons of `timed_out`: CONNECT_TIMEOUT (looking up the name, waiting for a free connection, connecting,
+    // the TLS handshake: nothing was sent), ANSWER_TIMEOUT (no whole head of an answer came; the request may have had
+    // its effect), READ_TIMEOUT (in the middle of the body).
     virtual Task<Result<HttpResponse>> send(HttpRequest request, Deadline deadline) = 0;
     // The same up to the head of the answer; its body has no limit, since it is never held whole.
     virtual Task<Result<std::unique_ptr<HttpStream>>> open(HttpRequest request, Deadline headers_by) = 0;

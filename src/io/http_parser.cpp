@@ -46,8 +46,8 @@ public:
     }
 
     std::size_t put(std::string_view bytes, error_code& ec) override {
-        // Beast asserts that nobody offers the last chunk again before it has five bytes: "0", two line ends. Between two
-        // chunks nothing shorter is worth a look; inside one every byte is passed on as it comes.
+        // Beast asserts that nobody offers the last chunk again before it has five bytes: "0", two line ends. Between
+        // two chunks nothing shorter is worth a look; inside one every byte is passed on as it comes.
         const bool between_chunks = Base::is_header_done() && this->chunked() && chunk_left_ == 0;
         if (between_chunks && bytes.size() < kShortestEnd) {
             ec = http::error::need_more;
@@ -118,10 +118,12 @@ private:
             return refuse("a Transfer-Encoding other than chunked", ec);
         }
         // Beast takes the same length twice; whoever stands before us may join the two, or take either.
-        if (is_request && head.headers.get_all("content-length").size() > 1) return refuse("two Content-Length fields", ec);
+        if (is_request && head.headers.get_all("content-length").size() > 1)
+            return refuse("two Content-Length fields", ec);
         if (!encodings.empty() && head.is_http10) return refuse("Transfer-Encoding in HTTP/1.0", ec);
         if (!encodings.empty() && head.headers.has("content-length")) return refuse("two lengths", ec);
-        if (!is_request && !encodings.empty() && is_no_body_status(head.status)) return refuse("a body where none may be", ec);
+        if (!is_request && !encodings.empty() && is_no_body_status(head.status))
+            return refuse("a body where none may be", ec);
         ec = {};
     }
     void refuse(std::string_view why, error_code& ec) {
@@ -150,7 +152,8 @@ HttpParser::~HttpParser() = default;
 
 static Failure failed(const error_code& ec, std::string_view refusal) {
     if (ec == http::error::header_limit || ec == http::error::body_limit) {
-        return PINCER_FAIL(too_large, "the {} of the message is over the limit", ec == http::error::body_limit ? "body" : "head");
+        return PINCER_FAIL(too_large, "the {} of the message is over the limit",
+                           ec == http::error::body_limit ? "body" : "head");
     }
     if (!refusal.empty()) return PINCER_FAIL(protocol, "not acceptable HTTP: {}", refusal);
     return PINCER_FAIL(protocol, "not acceptable HTTP: {}", ec.message());

@@ -93,7 +93,8 @@ Task<Result<Lease>> HttpPool::lease(Url url, Reuse reuse, Deadline deadline) {
         if (origin.places < options_.connections_per_origin) break;
         const Result<> waited = co_await wait_for_place(key, deadline);
         if (!waited && waited.error().code() == ErrorCode::timed_out) {
-            co_return timed_out_failure(fmt::format("waiting for a free connection to {}", url.host), allowed, "CONNECT_TIMEOUT");
+            co_return timed_out_failure(fmt::format("waiting for a free connection to {}", url.host), allowed,
+                                        "CONNECT_TIMEOUT");
         }
         if (!waited) co_return Failure(waited.error());
     }
@@ -113,7 +114,8 @@ void HttpPool::sweep() {
     bool any_left = false;
     for (auto at = origins_.begin(); at != origins_.end();) {
         Origin& origin = at->second;
-        origin.places -= std::erase_if(origin.idle, [&](const auto& connection) { return connection->idle_since <= oldest; });
+        origin.places -=
+            std::erase_if(origin.idle, [&](const auto& connection) { return connection->idle_since <= oldest; });
         any_left = any_left || !origin.idle.empty();
         const bool unused = origin.places == 0 && origin.waiting.empty();
         at = unused ? origins_.erase(at) : std::next(at);

@@ -18,7 +18,8 @@ static constexpr std::size_t kMaxBody = 256;
 static void check_head(const detail::MessageHead& head) {
     if (!detail::is_token(head.method) || head.target.empty()) std::abort();
     for (const auto& [name, value] : head.headers) {
-        if (!detail::is_token(name) || value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) std::abort();
+        if (!detail::is_token(name) || value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+            std::abort();
     }
     if (head.chunked && head.content_length) std::abort();  // RFC 9112 §6.1: how requests are smuggled
     if (head.headers.get_all("content-length").size() > 1) std::abort();
@@ -27,7 +28,9 @@ static void check_head(const detail::MessageHead& head) {
         for (const std::string_view segment : split(target->path, '/')) {
             if (segment == "." || segment == "..") std::abort();
         }
-        if (target->path.find_first_of(std::string_view("\\\0", 2)) != std::string::npos || !target->path.starts_with('/')) std::abort();
+        if (target->path.find_first_of(std::string_view("\\\0", 2)) != std::string::npos ||
+            !target->path.starts_with('/'))
+            std::abort();
     }
 }
 

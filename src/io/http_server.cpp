@@ -23,7 +23,11 @@ std::string plain_text(const asio::ip::address& address) {
 class Server final : public HttpServer {
 public:
     Server(Runtime& runtime, Acceptor acceptor, std::shared_ptr<detail::ServerState> state)
-        : runtime_(runtime), acceptor_(std::move(acceptor)), state_(std::move(state)), accepting_(runtime), serving_(runtime) {
+        : runtime_(runtime),
+          acceptor_(std::move(acceptor)),
+          state_(std::move(state)),
+          accepting_(runtime),
+          serving_(runtime) {
         port_ = acceptor_.local_endpoint().port();
         accepting_.spawn(accept_all());
     }
@@ -68,7 +72,8 @@ void Server::admit(Socket socket, const tcp::endpoint& peer) {
     }
     ErrorCodeAsio ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    auto connection = std::make_shared<detail::ServerConnection>(state_, detail::NetStream(std::move(socket)), ip, peer.port(), place);
+    auto connection = std::make_shared<detail::ServerConnection>(state_, detail::NetStream(std::move(socket)), ip,
+                                                                 peer.port(), place);
     const std::weak_ptr<detail::ServerConnection> cuttable = connection;
     place->on_cut([cuttable] {
         const auto alive = cuttable.lock();
@@ -122,7 +127,8 @@ Result<Acceptor> bind_and_listen(const detail::Executor& executor, const HttpSer
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(Runtime& runtime, HttpServerOptions options, HttpHandler handler) {
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(Runtime& runtime, HttpServerOptions options,
+                                                       HttpHandler handler) {
     const detail::Executor executor = runtime.impl().context.get_executor();
     PINCER_TRY(Acceptor acceptor, bind_and_listen(executor, options));
     auto state = std::make_shared<detail::ServerState>(executor, std::move(options), std::move(handler));

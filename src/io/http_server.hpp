@@ -13,9 +13,9 @@ namespace pincer::io {
 
 struct ServerRequest {
     std::string method;
-    std::string target;   // as sent, starts with '/'
-    std::string path;     // percent-decoded, without the query; UTF-8, no "." or ".." segment, NUL or backslash (400)
-    std::string query;    // without '?'
+    std::string target;  // as sent, starts with '/'
+    std::string path;    // percent-decoded, without the query; UTF-8, no "." or ".." segment, NUL or backslash (400)
+    std::string query;   // without '?'
     Headers headers;
     std::string body;
     std::string remote_ip;
@@ -25,7 +25,7 @@ struct ServerRequest {
 
 struct ServerResponse {
     int status = 200;
-    Headers headers;     // Content-Length and Connection are ours to set
+    Headers headers;  // Content-Length and Connection are ours to set
     std::string body;
 
     static ServerResponse text(int status, std::string body);
@@ -59,14 +59,14 @@ using HttpHandler = std::function<Task<>(std::shared_ptr<Exchange>)>;
 
 struct HttpServerOptions {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 0;                 // 0: the kernel chooses; see HttpServer::port()
+    std::uint16_t port = 0;  // 0: the kernel chooses; see HttpServer::port()
     std::size_t max_head_bytes = 16u << 10;
     std::size_t max_body_bytes = 1u << 20;  // 413 beyond it
     std::size_t max_connections = 4096;
     std::size_t max_connections_per_ip = 1024;
-    // Of these, so many may be strangers: HTTP requests, and WebSockets before admit_peer(). One more, and the oldest of
-    // them is closed (of the same address, when that has its share), so that who is known by name always gets in. 0: no limit
-    // of their own.
+    // Of these, so many may be strangers: HTTP requests, and WebSockets before admit_peer(). One more, and the oldest
+    // of them is closed (of the same address, when that has its share), so that who is known by name always gets in. 0:
+    // no limit of their own.
     std::size_t max_strangers = 0;
     std::size_t max_strangers_per_ip = 0;
     Millis head_timeout{15'000};

@@ -28,7 +28,9 @@ public:
     RawClient(const RawClient&) = delete;
     RawClient& operator=(const RawClient&) = delete;
 
-    void send(std::string_view bytes) { EXPECT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size())); }
+    void send(std::string_view bytes) {
+        EXPECT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
+    }
     void finish_sending() { ::shutdown(fd_, SHUT_WR); }
     void close() {
         if (fd_ >= 0) ::close(fd_);
@@ -63,7 +65,8 @@ private:
 
 Task<> echo_handler(std::shared_ptr<Exchange> exchange) {
     const ServerRequest& request = exchange->request();
-    ServerResponse response = ServerResponse::text(200, request.method + " " + request.path + " " + request.query + " " + request.body);
+    ServerResponse response =
+        ServerResponse::text(200, request.method + " " + request.path + " " + request.query + " " + request.body);
     (void)co_await exchange->respond(std::move(response));
 }
 
@@ -85,7 +88,9 @@ struct Fixture {
         out.body = std::move(body);
         return out;
     }
-    Result<HttpResponse> send(HttpRequest what) { return runtime.run_until_done(client->send(std::move(what), Deadline::after(kPatience))); }
+    Result<HttpResponse> send(HttpRequest what) {
+        return runtime.run_until_done(client->send(std::move(what), Deadline::after(kPatience)));
+    }
     std::string raw(std::string_view bytes) {
         RawClient peer(server->port());
         peer.send(bytes);
@@ -173,7 +178,9 @@ TEST(Http, what_timed_out_before_anything_was_sent_says_so) {
     EXPECT_EQ(asked, 0);
 
     Result<HttpResponse> waiting;
-    const auto hold = [&]() -> Task<> { (void)co_await client->send(f.request("GET", "/"), Deadline::after(kPatience)); };
+    const auto hold = [&]() -> Task<> {
+        (void)co_await client->send(f.request("GET", "/"), Deadline::after(kPatience));
+    };
     const auto main = [&]() -> Task<> {
         TaskGroup group(f.runtime);
         group.spawn(hold());
@@ -185,7 +192,8 @@ TEST(Http, what_timed_out_before_anything_was_sent_says_so) {
     ASSERT_FALSE(waiting);
     EXPECT_EQ(waiting.error().code(), ErrorCode::timed_out);
     EXPECT_EQ(waiting.error().reason(), "CONNECT_TIMEOUT");
-    EXPECT_TRUE(waiting.error().message().starts_with("waiting for a free connection to 127.0.0.1")) << waiting.error().message();
+    EXPECT_TRUE(waiting.error().message().starts_with("waiting for a free connection to 127.0.0.1"))
+        << waiting.error().message();
     EXPECT_EQ(asked, 1);
 }
 
@@ -205,7 +213,8 @@ TEST(Http, a_body_that_stops_times_out_as_a_read_and_can_go_on) {
         const auto nothing = co_await (*stream)->read_some(Deadline::after(Millis(5)));
         EXPECT_FALSE(nothing);
         EXPECT_EQ(nothing.error().reason(), "READ_TIMEOUT");
-        EXPECT_TRUE(nothing.error().message().starts_with("reading the answer of 127.0.0.1")) << nothing.error().message();
+        EXPECT_TRUE(nothing.error().message().starts_with("reading the answer of 127.0.0.1"))
+            << nothing.error().message();
         more->set();
         EXPECT_EQ(co_await (*stream)->read_some(Deadline::after(kPatience)), "two");
         EXPECT_EQ(co_await (*stream)->read_some(Deadline::after(kPatience)), "");
@@ -343,14 +352,21 @@ TEST(HttpServer, requests_that_two_servers_could_read_differently_are_refused) {
         std::string_view why, bytes, status;
     };
     for (const Case& c : {
-             Case{"both lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
+             Case{"both lengths",
+                  "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                  "400"},
              Case{"both lengths, other order",
-                  "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "400"},
-             Case{"two lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", "400"},
-             Case{"the same length twice", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "400"},
+                  "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+                  "400"},
+             Case{"two lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+                  "400"},
+             Case{"the same length twice",
+                  "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "400"},
              Case{"signed length", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\nabc", "400"},
-             Case{"unknown encoding", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "400"},
-             Case{"encoding list", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "400"},
+             Case{"unknown encoding", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+                  "400"},
+             Case{"encoding list", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+                  "400"},
              Case{"space before colon", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length : 3\r\n\r\nabc", "400"},
              Case{"chunked in 1.0", "POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
              Case{"bad chunk size", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400"},
@@ -369,7 +385,8 @@ TEST(HttpServer, requests_that_two_servers_could_read_differently_are_refused) {
              Case{"broken escape", "GET /a%zz HTTP/1.1\r\nHost: h\r\n\r\n", "400"},
              Case{"not utf-8", "GET /a%ff HTTP/1.1\r\nHost: h\r\n\r\n", "400"},
              Case{"authority form", "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", "400"},
-             Case{"unknown expectation", "POST / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\nContent-Length: 1\r\n\r\nx", "417"},
+             Case{"unknown expectation", "POST / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\nContent-Length: 1\r\n\r\nx",
+                  "417"},
          }) {
         Fixture f;
         const std::string got = f.raw(c.bytes);
@@ -384,7 +401,8 @@ TEST(HttpServer, limits_come_before_the_bytes) {
     const std::string long_head = "GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n";
     EXPECT_TRUE(f.raw(long_head).starts_with("HTTP/1.1 431"));
     EXPECT_TRUE(f.raw("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n").starts_with("HTTP/1.1 413"));
-    const std::string chunks = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + std::string(0x200000, 'x');
+    const std::string chunks =
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + std::string(0x200000, 'x');
     EXPECT_TRUE(f.raw(chunks).starts_with("HTTP/1.1 413"));
 }
 
@@ -400,7 +418,8 @@ TEST(HttpServer, expect_continue_is_answered_before_the_body) {
     Fixture f;
     const auto visit = [&]() -> Task<std::string> {
         RawClient peer(f.server->port());
-        peer.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
+        peer.send(
+            "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
         const std::string first = co_await peer.read_until("\r\n\r\n");
         peer.send("ok");
         const std::string rest = co_await peer.read_to_end();
@@ -489,8 +508,10 @@ Task<> socket_handler(std::shared_ptr<Exchange> exchange) {
 }
 
 std::string upgrade_of(std::string_view path) {
-    return fmt::format("GET {} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path);
+    return fmt::format(
+        "GET {} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        path);
 }
 
 TEST(HttpServer, a_flood_of_strangers_closes_its_own_oldest_and_nobody_who_is_known) {
@@ -519,10 +540,12 @@ TEST(HttpServer, a_flood_of_strangers_closes_its_own_oldest_and_nobody_who_is_kn
         }
         RawClient late(f.server->port());
         late.send(upgrade_of("/known"));
-        EXPECT_NE((co_await late.read_until("welcome")).find("101"), std::string::npos) << "whoever is known gets in all the same";
+        EXPECT_NE((co_await late.read_until("welcome")).find("101"), std::string::npos)
+            << "whoever is known gets in all the same";
         known.send(std::string("\x89\x80\0\0\0\0", 6));  // a ping
         const std::string pong("\x8a\0", 2);
-        EXPECT_NE((co_await known.read_until(pong)).find(pong), std::string::npos) << "and who was there is there still";
+        EXPECT_NE((co_await known.read_until(pong)).find(pong), std::string::npos)
+            << "and who was there is there still";
     };
     f.runtime.run_until_done(visit());
 }

@@ -49,7 +49,8 @@ void append_fields(std::string& out, const Headers& headers, std::string_view le
 }
 
 void append_framing(std::string& out, Framing framing, std::size_t length) {
-    if (framing == Framing::length) out.append("Content-Length: ").append(fmt::format_int(length).c_str()).append("\r\n");
+    if (framing == Framing::length)
+        out.append("Content-Length: ").append(fmt::format_int(length).c_str()).append("\r\n");
     if (framing == Framing::chunked) out.append("Transfer-Encoding: chunked\r\n");
 }
 
@@ -89,15 +90,18 @@ Result<RequestTarget> split_target(std::string_view target) {
 Result<> check_host(const MessageHead& head) {
     const auto hosts = head.headers.get_all("host");
     if (hosts.empty() && head.is_http10) return {};
-    if (hosts.size() != 1) return PINCER_FAIL(protocol, "a request has exactly one Host field, this one has {}", hosts.size());
+    if (hosts.size() != 1)
+        return PINCER_FAIL(protocol, "a request has exactly one Host field, this one has {}", hosts.size());
     if (hosts[0].empty() || !std::ranges::all_of(hosts[0], is_authority_char)) {
         return PINCER_FAIL(protocol, "the Host field is not a host and a port");
     }
-    // RFC 9112 §3.2.2: in the absolute form it is the target that names the host. Whoever checks the field must not be told another.
+    // RFC 9112 §3.2.2: in the absolute form it is the target that names the host. Whoever checks the field must not be
+    // told another.
     for (const std::string_view scheme : {"http://", "https://"}) {
         if (!head.target.starts_with(scheme)) continue;
         const std::string_view rest = std::string_view(head.target).substr(scheme.size());
-        if (!iequals(rest.substr(0, rest.find_first_of("/?#")), hosts[0])) return PINCER_FAIL(protocol, "the target names another host than the Host field");
+        if (!iequals(rest.substr(0, rest.find_first_of("/?#")), hosts[0]))
+            return PINCER_FAIL(protocol, "the target names another host than the Host field");
     }
     return {};
 }
@@ -143,13 +147,18 @@ std::string_view reason_phrase(int status) {
     }
 }
 
-std::string write_response_head(int status, const Headers& headers, Framing framing, std::size_t length, bool keep_alive) {
+std::string write_response_head(int status, const Headers& headers, Framing framing, std::size_t length,
+                                bool keep_alive) {
     std::string out;
     out.reserve(192 + headers.size() * 48);
     if (status == 200) {
         out = "HTTP/1.1 200 OK\r\nDate: ";
     } else {
-        out.append("HTTP/1.1 ").append(fmt::format_int(status).c_str()).append(" ").append(reason_phrase(status)).append("\r\nDate: ");
+        out.append("HTTP/1.1 ")
+            .append(fmt::format_int(status).c_str())
+            .append(" ")
+            .append(reason_phrase(status))
+            .append("\r\nDate: ");
     }
     out.append(date_now()).append("\r\n");
     append_fields(out, headers, "date");
@@ -158,11 +167,16 @@ std::string write_response_head(int status, const Headers& headers, Framing fram
     return out.append("\r\n");
 }
 
-std::string write_request_head(std::string_view method, const Url& url, const Headers& headers, std::string_view user_agent,
-                               Framing framing, std::size_t length) {
+std::string write_request_head(std::string_view method, const Url& url, const Headers& headers,
+                               std::string_view user_agent, Framing framing, std::size_t length) {
     std::string out;
     out.reserve(256 + url.target.size() + headers.size() * 64);
-    out.append(method).append(" ").append(url.target).append(" HTTP/1.1\r\nHost: ").append(url.authority()).append("\r\n");
+    out.append(method)
+        .append(" ")
+        .append(url.target)
+        .append(" HTTP/1.1\r\nHost: ")
+        .append(url.authority())
+        .append("\r\n");
     append_fields(out, headers, "host");
     if (!headers.has("user-agent") && !user_agent.empty()) out.append("User-Agent: ").append(user_agent).append("\r\n");
     if (!headers.has("accept")) out.append("Accept: */*\r\n");

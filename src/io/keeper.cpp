@@ -208,7 +208,6 @@ Failure system_failure(std::string_view doing, int error) {
     return PINCER_FAIL(io, "{}: {}", doing, std::generic_category().message(error));
 }
 
-
 // Kept clear of 0, 1 and 2, which are about to be redirected.
 Fd above_standard(int fd) {
     if (fd > 2) return Fd(fd);
@@ -233,18 +232,21 @@ Result<Pair> make_pipe(Direction direction) {
 
 Result<Pair> make_leash() {
     std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return system_failure("making a socket pair", errno);
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        return system_failure("making a socket pair", errno);
     return make_pair(ends);
 }
 
 Result<> check_spec(const ProcessSpec& spec) {
-    if (!spec.executable.starts_with('/')) return PINCER_FAIL(invalid_argument, "not an absolute path: {}", spec.executable);
+    if (!spec.executable.starts_with('/'))
+        return PINCER_FAIL(invalid_argument, "not an absolute path: {}", spec.executable);
     const auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
     bool nul = has_nul(spec.executable) || has_nul(spec.working_directory);
     for (const std::string& argument : spec.arguments) nul = nul || has_nul(argument);
     for (const auto& [name, value] : spec.environment) {
         nul = nul || has_nul(name) || has_nul(value);
-        if (name.empty() || name.find('=') != std::string::npos) return PINCER_FAIL(invalid_argument, "not a variable name: {}", name);
+        if (name.empty() || name.find('=') != std::string::npos)
+            return PINCER_FAIL(invalid_argument, "not a variable name: {}", name);
     }
     if (nul) return PINCER_FAIL(invalid_argument, "a NUL in what {} is started with", spec.executable);
     struct stat info{};
@@ -263,10 +265,13 @@ Result<> check_spec(const ProcessSpec& spec) {
 Failure describe_birth(const ProcessSpec& spec, const BirthFailure& failure) {
     const std::string why = std::generic_category().message(failure.error);
     if (failure.step == BirthFailure::directory) {
-        return PINCER_FAIL(not_found, "starting {}: the working directory {}: {}", spec.executable, spec.working_directory, why);
+        return PINCER_FAIL(not_found, "starting {}: the working directory {}: {}", spec.executable,
+                           spec.working_directory, why);
     }
-    if (failure.error == ENOENT) return PINCER_FAIL(not_found, "starting {}: {} (or of its interpreter)", spec.executable, why);
-    if (failure.error == EACCES || failure.error == EPERM) return PINCER_FAIL(forbidden, "starting {}: {}", spec.executable, why);
+    if (failure.error == ENOENT)
+        return PINCER_FAIL(not_found, "starting {}: {} (or of its interpreter)", spec.executable, why);
+    if (failure.error == EACCES || failure.error == EPERM)
+        return PINCER_FAIL(forbidden, "starting {}: {}", spec.executable, why);
     return PINCER_FAIL(io, "starting {}: {}", spec.executable, why);
 }
 

@@ -32,7 +32,8 @@ bool refuses_client(const ErrorCodeAsio& ec) {
 
 Error stream_error(const ErrorCodeAsio& ec, std::string_view doing, ErrorCode otherwise) {
     if (ec == asio::ssl::error::stream_truncated) {
-        return Error(ErrorCode::unavailable, fmt::format("{}: the other side closed the connection without ending TLS", doing));
+        return Error(ErrorCode::unavailable,
+                     fmt::format("{}: the other side closed the connection without ending TLS", doing));
     }
     if (ec.category() != asio::error::get_ssl_category()) return error_from(ec, doing, otherwise);
     Error error(ErrorCode::unavailable, fmt::format("{}: TLS failed: {}", doing, ec.message()));

@@ -27,7 +27,10 @@ constexpr Millis kAfterKill{5'000};
 class Leash : public std::enable_shared_from_this<Leash> {
 public:
     Leash(const detail::Executor& executor, const detail::KeptProcess& kept)
-        : ended(std::make_shared<Event::Impl>(executor)), keeper_(kept.keeper), child_(kept.child), leash_(executor, kept.leash),
+        : ended(std::make_shared<Event::Impl>(executor)),
+          keeper_(kept.keeper),
+          child_(kept.child),
+          leash_(executor, kept.leash),
           keeper_fd_(executor) {}
 
     void wait_for_report() {
@@ -81,7 +84,9 @@ private:
 class KeptChild final : public Process {
 public:
     KeptChild(const detail::Executor& executor, std::string name, const detail::KeptProcess& kept)
-        : name_(std::move(name)), pid_(kept.child), leash_(std::make_shared<Leash>(executor, kept)),
+        : name_(std::move(name)),
+          pid_(kept.child),
+          leash_(std::make_shared<Leash>(executor, kept)),
           stdin_(std::make_shared<PipeWriter>(executor, kept.stdin_fd)),
           stdout_(std::make_shared<PipeReader>(executor, kept.stdout_fd)),
           stderr_(std::make_shared<PipeReader>(executor, kept.stderr_fd)) {
@@ -118,7 +123,8 @@ private:
         co_return *leash->status;
     }
 
-    static Task<> shut_down_in_steps(std::shared_ptr<Leash> leash, std::shared_ptr<PipeWriter> input, std::string name, Millis grace) {
+    static Task<> shut_down_in_steps(std::shared_ptr<Leash> leash, std::shared_ptr<PipeWriter> input, std::string name,
+                                     Millis grace) {
         input->close();
         const Result<> by_itself = co_await Event::Impl::wait(leash->ended, Deadline::after(grace));
         if (by_itself) co_return;
@@ -127,7 +133,8 @@ private:
         if (when_told) co_return;
         leash->signal_group(SIGKILL);
         const Result<> at_last = co_await Event::Impl::wait(leash->ended, Deadline::after(kAfterKill));
-        if (!at_last && at_last.error().code() == ErrorCode::timed_out) log::warn("process.outlives_sigkill", {{"name", name}});
+        if (!at_last && at_last.error().code() == ErrorCode::timed_out)
+            log::warn("process.outlives_sigkill", {{"name", name}});
     }
 
     std::string name_;
@@ -145,7 +152,8 @@ struct Collected {
     bool done = false;
 };
 
-Task<> collect(Process& process, bool from_stderr, std::size_t max, Collected& into, std::shared_ptr<Event::Impl> changed) {
+Task<> collect(Process& process, bool from_stderr, std::size_t max, Collected& into,
+               std::shared_ptr<Event::Impl> changed) {
     for (;;) {
         auto reading = from_stderr ? process.read_stderr(Deadline::never()) : process.read_stdout(Deadline::never());
         const Result<std::string> piece = co_await std::move(reading);
@@ -169,7 +177,8 @@ Task<> feed(Process& process, std::string bytes) {
     process.close_stdin();
 }
 
-Task<Result<ProcessOutput>> run_to_end(Runtime& runtime, ProcessSpec spec, std::string stdin_bytes, std::size_t max_output) {
+Task<Result<ProcessOutput>> run_to_end(Runtime& runtime, ProcessSpec spec, std::string stdin_bytes,
+                                       std::size_t max_output) {
     PINCER_CO_TRY(auto process, Process::start(runtime, std::move(spec)));
     const auto changed = std::make_shared<Event::Impl>(runtime.impl().context.get_executor());
     Collected out;
@@ -231,7 +240,8 @@ Result<std::unique_ptr<Process>> Process::start(Runtime& runtime, ProcessSpec sp
     return std::make_unique<KeptChild>(runtime.impl().context.get_executor(), name, kept);
 }
 
-Task<Result<ProcessOutput>> run_process(Runtime& runtime, ProcessSpec spec, std::string stdin_bytes, std::size_t max_output, Deadline deadline) {
+Task<Result<ProcessOutput>> run_process(Runtime& runtime, ProcessSpec spec, std::string stdin_bytes,
+                                        std::size_t max_output, Deadline deadline) {
     const std::string what = "running " + spec.executable;
     auto running = run_to_end(runtime, std::move(spec), std::move(stdin_bytes), max_output);
     return with_deadline(std::move(running), deadline, what);

@@ -16,16 +16,16 @@ struct ProcessSpec {
     std::string executable;              // absolute path
     std::vector<std::string> arguments;  // without argv[0]
     std::vector<std::pair<std::string, std::string>> environment;
-    std::string working_directory;       // empty: "/"
-    // RLIMIT_DATA: heap and private writable mappings of each process, but not address space that is only reserved, of which
-    // Node, Go and Java take many gigabytes. 0: none.
+    std::string working_directory;  // empty: "/"
+    // RLIMIT_DATA: heap and private writable mappings of each process, but not address space that is only reserved, of
+    // which Node, Go and Java take many gigabytes. 0: none.
     std::size_t max_memory_bytes = 0;
     std::size_t max_open_files = 1024;
 };
 
 struct ExitStatus {
-    int code = 0;     // exit code, or 128 + signal
-    int signal = 0;   // 0 when it exited by itself
+    int code = 0;    // exit code, or 128 + signal
+    int signal = 0;  // 0 when it exited by itself
 };
 
 class Process {
@@ -53,7 +53,8 @@ struct ProcessOutput {
     std::string out;
     std::string err;
 };
-Task<Result<ProcessOutput>> run_process(Runtime& runtime, ProcessSpec spec, std::string stdin_bytes, std::size_t max_output, Deadline deadline);
+Task<Result<ProcessOutput>> run_process(Runtime& runtime, ProcessSpec spec, std::string stdin_bytes,
+                                        std::size_t max_output, Deadline deadline);
 
 // First executable regular file of that name in a PATH-like list; absolute names are checked as they are.
 Result<std::string> find_executable(std::string_view name, std::string_view path_list);

@@ -28,7 +28,8 @@ ProcessSpec script(std::string text) {
     return spec;
 }
 
-Result<ProcessOutput> run(ProcessSpec spec, std::string input = {}, std::size_t max = 1 << 20, Deadline deadline = Deadline::after(kPatience)) {
+Result<ProcessOutput> run(ProcessSpec spec, std::string input = {}, std::size_t max = 1 << 20,
+                          Deadline deadline = Deadline::after(kPatience)) {
     Runtime runtime;
     return runtime.run_until_done(run_process(runtime, std::move(spec), std::move(input), max, deadline));
 }
@@ -123,7 +124,8 @@ TEST(Process, a_file_that_is_no_program_is_an_error_and_leaves_nothing_behind) {
     while (::waitpid(-1, nullptr, 0) > 0) {  // keepers of other tests, on their way out
     }
     const auto path = std::filesystem::temp_directory_path() / ("pincer_no_program_" + std::to_string(::getpid()));
-    std::ofstream(path) << "\x7f" "ELF and then nonsense";
+    std::ofstream(path) << "\x7f"
+                           "ELF and then nonsense";
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
     Runtime runtime;
     ProcessSpec spec;
@@ -160,7 +162,8 @@ TEST(Process, dropping_it_kills_the_whole_group_and_who_has_left_it) {
     ASSERT_TRUE(process);
     const auto main = [&]() -> Task<> {
         std::string pids;
-        while (std::count(pids.begin(), pids.end(), '\n') < 2) pids += *co_await (*process)->read_stdout(Deadline::after(kPatience));
+        while (std::count(pids.begin(), pids.end(), '\n') < 2)
+            pids += *co_await (*process)->read_stdout(Deadline::after(kPatience));
         const pid_t in_group = pid_t(std::stol(pids));
         const pid_t outside = pid_t(std::stol(pids.substr(pids.find('\n') + 1)));
         EXPECT_TRUE(is_alive(in_group));
@@ -234,7 +237,8 @@ TEST(Process, a_read_that_timed_out_loses_nothing) {
     Runtime runtime;
     auto process = std::move(*Process::start(runtime, script("read line; echo got $line")));
     const auto nothing = runtime.run_until_done(process->read_stdout(Deadline::after(Millis(10))));
-    EXPECT_TRUE(nothing.error().message().starts_with("reading the output of sh timed out after ")) << nothing.error().message();
+    EXPECT_TRUE(nothing.error().message().starts_with("reading the output of sh timed out after "))
+        << nothing.error().message();
     EXPECT_TRUE(runtime.run_until_done(process->write("it\n")));
     EXPECT_EQ(*runtime.run_until_done(process->read_stdout(Deadline::after(kPatience))), "got it\n");
     EXPECT_EQ(*runtime.run_until_done(process->read_stdout(Deadline::after(kPatience))), "");

@@ -18,7 +18,8 @@ TEST(ParseUrl, splits_what_it_accepts) {
     };
     for (const Case& c : {
              Case{"http://example.com", "http", "example.com", 80, "/", "http://example.com"},
-             Case{"HTTPS://Example.COM:8443/a/b?c=d#frag", "https", "example.com", 8443, "/a/b?c=d", "https://example.com:8443"},
+             Case{"HTTPS://Example.COM:8443/a/b?c=d#frag", "https", "example.com", 8443, "/a/b?c=d",
+                  "https://example.com:8443"},
              Case{"wss://[::1]:443?x", "wss", "::1", 443, "/?x", "wss://[::1]"},
              Case{"ws://127.0.0.1:18789/", "ws", "127.0.0.1", 18789, "/", "ws://127.0.0.1:18789"},
              Case{"http://host:/p", "http", "host", 80, "/p", "http://host"},
@@ -34,10 +35,30 @@ TEST(ParseUrl, splits_what_it_accepts) {
 }
 
 TEST(ParseUrl, refuses_what_two_parsers_could_read_differently) {
-    for (const std::string_view text :
-         {"", "example.com", "ftp://h/", "http://", "http://u:p@h/", "http://h:0/", "http://h:65536/", "http://h:1x/", "http://h:000080/",
-          "http://[::1/", "http://[::g]/", "http://[::1]x/", "http://a b/", "http://h/a b", "http://h/\\", "http://h\\@e/", "http://h/%",
-          "http://h/%2", "http://h/%zz", "http://h/\r\nX: y", "http://ho%73t/", "http://h\u00e9/", "http:///x", "http://h/\x01"}) {
+    for (const std::string_view text : {"",
+                                        "example.com",
+                                        "ftp://h/",
+                                        "http://",
+                                        "http://u:p@h/",
+                                        "http://h:0/",
+                                        "http://h:65536/",
+                                        "http://h:1x/",
+                                        "http://h:000080/",
+                                        "http://[::1/",
+                                        "http://[::g]/",
+                                        "http://[::1]x/",
+                                        "http://a b/",
+                                        "http://h/a b",
+                                        "http://h/\\",
+                                        "http://h\\@e/",
+                                        "http://h/%",
+                                        "http://h/%2",
+                                        "http://h/%zz",
+                                        "http://h/\r\nX: y",
+                                        "http://ho%73t/",
+                                        "http://h\u00e9/",
+                                        "http:///x",
+                                        "http://h/\x01"}) {
         const auto url = parse_url(text);
         ASSERT_FALSE(url) << text;
         EXPECT_EQ(url.error().code(), ErrorCode::invalid_argument);
@@ -50,11 +71,31 @@ TEST(ParseUrl, refuses_what_two_parsers_could_read_differently) {
 TEST(ResolveUrl, follows_the_examples_of_the_standard) {
     const Url base = *parse_url("http://a/b/c/d;p?q");
     const std::pair<std::string_view, std::string_view> cases[] = {
-        {"g", "/b/c/g"},         {"./g", "/b/c/g"},      {"g/", "/b/c/g/"},         {"/g", "/g"},           {"?y", "/b/c/d;p?y"},
-        {"g?y", "/b/c/g?y"},     {"#s", "/b/c/d;p?q"},   {"g#s", "/b/c/g"},         {";x", "/b/c/;x"},      {"", "/b/c/d;p?q"},
-        {".", "/b/c/"},          {"./", "/b/c/"},        {"..", "/b/"},             {"../g", "/b/g"},       {"../..", "/"},
-        {"../../g", "/g"},       {"../../../g", "/g"},   {"/./g", "/g"},            {"/../g", "/g"},        {"g.", "/b/c/g."},
-        {"..g", "/b/c/..g"},     {"./../g", "/b/g"},     {"g/./h", "/b/c/g/h"},     {"g/../h", "/b/c/h"},   {"g?y/../x", "/b/c/g?y/../x"},
+        {"g", "/b/c/g"},
+        {"./g", "/b/c/g"},
+        {"g/", "/b/c/g/"},
+        {"/g", "/g"},
+        {"?y", "/b/c/d;p?y"},
+        {"g?y", "/b/c/g?y"},
+        {"#s", "/b/c/d;p?q"},
+        {"g#s", "/b/c/g"},
+        {";x", "/b/c/;x"},
+        {"", "/b/c/d;p?q"},
+        {".", "/b/c/"},
+        {"./", "/b/c/"},
+        {"..", "/b/"},
+        {"../g", "/b/g"},
+        {"../..", "/"},
+        {"../../g", "/g"},
+        {"../../../g", "/g"},
+        {"/./g", "/g"},
+        {"/../g", "/g"},
+        {"g.", "/b/c/g."},
+        {"..g", "/b/c/..g"},
+        {"./../g", "/b/g"},
+        {"g/./h", "/b/c/g/h"},
+        {"g/../h", "/b/c/h"},
+        {"g?y/../x", "/b/c/g?y/../x"},
     };
     for (const auto& [reference, target] : cases) {
         const auto url = resolve_url(base, reference);
@@ -68,7 +109,8 @@ TEST(ResolveUrl, follows_the_examples_of_the_standard) {
 }
 
 TEST(Query, what_is_made_is_parsed_back) {
-    const std::vector<std::pair<std::string, std::string>> parameters{{"a", "1 + 1 = 2"}, {"b c", "\xc3\xa9&%"}, {"empty", ""}};
+    const std::vector<std::pair<std::string, std::string>> parameters{
+        {"a", "1 + 1 = 2"}, {"b c", "\xc3\xa9&%"}, {"empty", ""}};
     const std::string query = make_query(parameters);
     EXPECT_EQ(query, "?a=1%20%2B%201%20%3D%202&b%20c=%C3%A9%26%25&empty=");
     EXPECT_EQ(parse_query(query), parameters);
@@ -116,7 +158,8 @@ std::string read_body(std::string_view bytes, std::size_t step) {
 }
 
 TEST(HttpParser, a_chunked_body_is_the_same_however_the_bytes_are_cut) {
-    const std::string message = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n";
+    const std::string message =
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n";
     for (std::size_t step = 1; step < 20; ++step) {
         EXPECT_EQ(read_body(message + "\r\n", step), "abcd|") << step;
         EXPECT_EQ(read_body(message + "X-Trailer: 1\r\n\r\n", step), "abcd|") << step;
@@ -134,7 +177,8 @@ TEST(HttpParser, the_first_bytes_of_a_chunk_do_not_wait_for_the_rest) {
 
 TEST(Sse, gives_the_same_events_however_the_bytes_are_cut) {
     const std::string_view text =
-        "\xEF\xBB\xBF: hello\r\nevent: add\rdata: one\r\ndata: two\n\nid: 7\n\ndata\n\nretry: 250\ndata:x\nid\n\nevent: lost\n\ndata: cut";
+        "\xEF\xBB\xBF: hello\r\nevent: add\rdata: one\r\ndata: two\n\nid: 7\n\ndata\n\nretry: "
+        "250\ndata:x\nid\n\nevent: lost\n\ndata: cut";
     for (std::size_t piece = 1; piece <= text.size(); ++piece) {
         const auto events = parse_in_pieces(text, piece);
         ASSERT_EQ(events.size(), 4u) << piece;

@@ -110,8 +110,8 @@ Task<Ending> run_until(Task<> op, Deadline deadline) {
     auto race = std::make_shared<Race>(context_of(executor).get_executor());
     StartRace start{race, deadline.at()};
     const auto& token = asio::use_awaitable;
-    Task<> raced = asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(
-        std::move(start), token, std::move(op));
+    Task<> raced = asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(std::move(start),
+                                                                                                  token, std::move(op));
     co_await std::move(raced);
     co_return race->deadline_passed ? Ending::deadline_passed : Ending::done;
 }

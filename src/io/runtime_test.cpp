@@ -45,7 +45,8 @@ TEST(Runtime, post_from_another_thread_runs_on_the_io_thread) {
 
 TEST(WithDeadline, gives_the_value_of_an_operation_that_is_in_time) {
     Runtime runtime;
-    const auto result = runtime.run_until_done(with_deadline(value_at_once(3), Deadline::after(Millis(5000)), "counting"));
+    const auto result =
+        runtime.run_until_done(with_deadline(value_at_once(3), Deadline::after(Millis(5000)), "counting"));
     ASSERT_TRUE(result);
     EXPECT_EQ(*result, 3);
 }
@@ -58,7 +59,8 @@ TEST(WithDeadline, names_what_timed_out_and_waits_for_the_end_of_the_operation) 
     const auto result = runtime.run_until_done(std::move(task));
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code(), ErrorCode::timed_out);
-    EXPECT_TRUE(result.error().message().starts_with("reading the answer of db-1 timed out after ")) << result.error().message();
+    EXPECT_TRUE(result.error().message().starts_with("reading the answer of db-1 timed out after "))
+        << result.error().message();
     EXPECT_TRUE(ended);
 }
 

@@ -67,9 +67,13 @@ Place::~Place() {
     if (--of_ip->second == 0) state_->places_of_ip.erase(of_ip);
 }
 
-ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, NetStream stream, std::string ip, std::uint16_t port,
-                                   std::shared_ptr<Place> place)
-    : state_(std::move(state)), stream_(std::move(stream)), watchdog_(state_->executor), ip_(std::move(ip)), port_(port),
+ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, NetStream stream, std::string ip,
+                                   std::uint16_t port, std::shared_ptr<Place> place)
+    : state_(std::move(state)),
+      stream_(std::move(stream)),
+      watchdog_(state_->executor),
+      ip_(std::move(ip)),
+      port_(port),
       place_(std::move(place)) {
     state_->connections.insert(this);
 }
@@ -120,7 +124,8 @@ Task<> ServerConnection::serve() {
 // False when the connection ended where it may: before the first byte of a request.
 Task<Result<bool>> ServerConnection::read_head(HttpParser& parser) {
     between_requests_ = buffer_.empty();
-    const Millis patience = std::exchange(had_request_, true) ? state_->options.idle_timeout : state_->options.head_timeout;
+    const Millis patience =
+        std::exchange(had_request_, true) ? state_->options.idle_timeout : state_->options.head_timeout;
     watchdog_.arm(*stream_, std::chrono::steady_clock::now() + patience);
     bool head_has_deadline = false;
     for (;;) {
@@ -138,7 +143,8 @@ Task<Result<bool>> ServerConnection::read_head(HttpParser& parser) {
         const bool idle = between_requests_;
         if (idle && state_->stopping) co_return false;
         const Result<std::size_t> n = co_await stream_->read(buffer_, kReadBytes);
-        if (!n && watchdog_.fired() && !idle) co_return refusal(408, ErrorCode::timed_out, "the head of the request took too long");
+        if (!n && watchdog_.fired() && !idle)
+            co_return refusal(408, ErrorCode::timed_out, "the head of the request took too long");
         if (!n || *n == 0) co_return false;
     }
 }
@@ -151,7 +157,8 @@ Task<Result<>> ServerConnection::read_body(HttpParser& parser) {
     if (parser.head().headers.has("expect")) PINCER_CO_CHECK(co_await stream_->write("HTTP/1.1 100 Continue\r\n\r\n"));
     while (!parser.done()) {
         const Result<std::size_t> n = co_await stream_->read(buffer_, kBodyReadBytes);
-        if (!n && watchdog_.fired()) co_return refusal(408, ErrorCode::timed_out, "the body of the request took too long");
+        if (!n && watchdog_.fired())
+            co_return refusal(408, ErrorCode::timed_out, "the body of the request took too long");
         if (!n || *n == 0) co_return cancelled_failure();  // nobody is left to tell
         const Result<std::size_t> taken = parser.feed(buffer_.data());
         if (!taken) co_return refusal_of(taken.error(), true);
@@ -164,10 +171,12 @@ Result<> ServerConnection::check_head(HttpParser& parser) {
     const MessageHead& head = parser.head();
     if (const Result<> host = check_host(head); !host) return refusal_of(host.error(), true);
     if (head.content_length.value_or(0) > state_->options.max_body_bytes) {
-        return refusal(413, ErrorCode::too_large, fmt::format("the body is over {} bytes", state_->options.max_body_bytes));
+        return refusal(413, ErrorCode::too_large,
+                       fmt::format("the body is over {} bytes", state_->options.max_body_bytes));
     }
     const auto expect = head.headers.get("expect");
-    if (expect && !iequals(*expect, "100-continue")) return refusal(417, ErrorCode::unsupported, "an expectation we do not know");
+    if (expect && !iequals(*expect, "100-continue"))
+        return refusal(417, ErrorCode::unsupported, "an expectation we do not know");
     return {};
 }
 
@@ -266,7 +275,8 @@ Task<Result<>> ServerConnection::write_response(ServerResponse response) {
     answer_ = Answer::complete;
     if (state_->stopping) keep_alive_ = false;
     const Framing framing = may_have_body(response.status) ? Framing::length : Framing::none;
-    const std::string head = write_response_head(response.status, response.headers, framing, response.body.size(), keep_alive_);
+    const std::string head =
+        write_response_head(response.status, response.headers, framing, response.body.size(), keep_alive_);
     const bool with_body = framing == Framing::length && !is_head_;
     std::string_view body;
     if (with_body) body = response.body;

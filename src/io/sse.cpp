@@ -83,7 +83,8 @@ std::string format_sse(const SseEvent& event) {
     out.reserve(event.data.size() + event.id.size() + 48);
     if (event.type != "message") out.append("event: ").append(one_line(event.type)).append("\n");
     const std::string_view id = one_line(event.id);
-    const bool readable = !id.empty() && id.find('\0') == std::string_view::npos;  // the standard ignores an id with NUL
+    const bool readable =
+        !id.empty() && id.find('\0') == std::string_view::npos;  // the standard ignores an id with NUL
     if (readable) out.append("id: ").append(id).append("\n");
     if (event.retry_ms) out.append("retry: ").append(std::to_string(*event.retry_ms)).append("\n");
     if (event.has_data || !event.data.empty()) {

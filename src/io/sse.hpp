@@ -13,9 +13,9 @@ namespace pincer::io {
 struct SseEvent {
     std::string type = "message";
     std::string data;
-    std::string id;                   // the last event id in force, as the standard has it
-    std::optional<long> retry_ms;     // set on the event block that carried it
-    bool has_data = false;            // false: a block with only id or retry (a priming event)
+    std::string id;                // the last event id in force, as the standard has it
+    std::optional<long> retry_ms;  // set on the event block that carried it
+    bool has_data = false;         // false: a block with only id or retry (a priming event)
 };
 
 class SseParser {

@@ -33,7 +33,8 @@ private:
 class LineStream {
 public:
     virtual ~LineStream() = default;
-    // Empty optional at end of file; a last line without LF counts as a line. Errors: too_large (that line only; reading goes on), io.
+    // Empty optional at end of file; a last line without LF counts as a line. Errors: too_large (that line only;
+    // reading goes on), io.
     virtual Task<Result<std::optional<std::string>>> read_line() = 0;
     // Adds the LF. Lines of concurrent writers do not mix. `unavailable` once the other side closed.
     virtual Task<Result<>> write_line(std::string line) = 0;

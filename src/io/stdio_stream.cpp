@@ -120,8 +120,11 @@ private:
 class StdioStream final : public LineStream {
 public:
     StdioStream(const detail::Executor& executor, std::size_t max_line_bytes)
-        : in_(STDIN_FILENO, O_RDONLY), out_(STDOUT_FILENO, O_WRONLY), reader_(std::make_shared<PipeReader>(executor, in_.fd())),
-          output_(std::make_shared<Output>(executor, out_.fd())), lines_(max_line_bytes) {
+        : in_(STDIN_FILENO, O_RDONLY),
+          out_(STDOUT_FILENO, O_WRONLY),
+          reader_(std::make_shared<PipeReader>(executor, in_.fd())),
+          output_(std::make_shared<Output>(executor, out_.fd())),
+          lines_(max_line_bytes) {
         PINCER_ASSERT(!std::exchange(exists_, true), "one stream has the standard input and output");
     }
     ~StdioStream() override {

@@ -53,7 +53,8 @@ Result<> add_authorities(SSL_CTX* context, const std::string& pem) {
 Result<> use_client_certificate(SSL_CTX* context, const std::string& pem) {
     const Bio bio = open_pem(pem);
     const Certificate own{PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)};
-    if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return bad("client_cert_pem", "not a PEM certificate");
+    if (!own || SSL_CTX_use_certificate(context, own.get()) != 1)
+        return bad("client_cert_pem", "not a PEM certificate");
     while (const Certificate next{PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)}) {
         if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return bad("client_cert_pem", "the chain is not usable");
     }
@@ -77,8 +78,10 @@ Result<boost::asio::ssl::context*> TlsContext::Impl::ready() {
     if (wants_system_bundle) {
         if (SSL_CTX_load_verify_locations(context.native_handle(), kSystemBundle, nullptr) != 1) {
             ERR_clear_error();
-            Error error(ErrorCode::unavailable,
-                        fmt::format("the system's certificates are not readable at {} (apt-get install ca-certificates)", kSystemBundle));
+            Error error(
+                ErrorCode::unavailable,
+                fmt::format("the system's certificates are not readable at {} (apt-get install ca-certificates)",
+                            kSystemBundle));
             return Failure(std::move(error).with_reason("TLS_FAILED"));
         }
         wants_system_bundle = false;

@@ -10,10 +10,10 @@
 namespace pincer::io {
 
 struct TlsOptions {
-    std::string ca_pem;              // empty: the system's bundle, loaded at first use
-    std::string client_cert_pem;     // empty: no client certificate
+    std::string ca_pem;           // empty: the system's bundle, loaded at first use
+    std::string client_cert_pem;  // empty: no client certificate
     Secret client_key_pem;
-    std::string server_name;         // overrides SNI and the name that is verified; empty: the host that is dialled
+    std::string server_name;            // overrides SNI and the name that is verified; empty: the host that is dialled
     bool insecure_skip_verify = false;  // as kubeconfig's insecure-skip-tls-verify; logged at warn when used
 };
 

@@ -34,14 +34,18 @@ std::string accept_of(const std::string& key) {
     return to_base64({reinterpret_cast<const char*>(digest), sizeof digest});
 }
 
-std::string ok(const std::string& body) { return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body); }
+std::string ok(const std::string& body) {
+    return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
+}
 
 // The request's first line for HTTP, one message for WebSocket.
 TlsReply say_hello(const std::string& request) {
     if (request.find("Sec-WebSocket-Key: ") == std::string::npos) return {ok(request.substr(0, request.find("\r\n")))};
-    return {fmt::format("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n"
-                        "\x81\x05hello",
-                        accept_of(field_of(request, "Sec-WebSocket-Key")))};
+    return {
+        fmt::format("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+                    "Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n"
+                    "\x81\x05hello",
+                    accept_of(field_of(request, "Sec-WebSocket-Key")))};
 }
 
 std::shared_ptr<TlsContext> context_of(const TlsOptions& options) {
@@ -77,7 +81,8 @@ protected:
     }
     Task<Result<std::string>> first_message(Url url, WsConnectOptions options) {
         const auto connector = make_websocket_connector(runtime);
-        PINCER_CO_TRY(const auto socket, co_await connector->connect(std::move(url), std::move(options), Deadline::after(kPatience)));
+        PINCER_CO_TRY(const auto socket,
+                      co_await connector->connect(std::move(url), std::move(options), Deadline::after(kPatience)));
         PINCER_CO_TRY(WsMessage message, co_await socket->receive(Deadline::after(kPatience)));
         co_return std::move(message.data);
     }
@@ -89,7 +94,8 @@ protected:
         return runtime.run_until_done(first_message(url, std::move(options)));
     }
     // Both clients fail alike, and nothing of theirs was acted on.
-    void expect_failure(const TlsOptions& tls, std::string_view reason, const std::string& message, const std::string& host = "127.0.0.1") {
+    void expect_failure(const TlsOptions& tls, std::string_view reason, const std::string& message,
+                        const std::string& host = "127.0.0.1") {
         for (const auto& failed : {ask(tls, host), listen_to(tls, host)}) {
             ASSERT_FALSE(failed) << *failed;
             EXPECT_EQ(failed.error().code(), ErrorCode::unavailable);
@@ -135,7 +141,9 @@ TEST_F(Tls, a_host_name_is_asked_for_and_verified) {
 TEST_F(Tls, large_bodies_arrive_whole) {
     const std::string body(1 << 20, 'b');
     TlsPeerOptions options;
-    options.answer = [](const std::string& whole) { return TlsReply{ok(whole.substr(whole.find("\r\n\r\n") + 4) + "!")}; };
+    options.answer = [](const std::string& whole) {
+        return TlsReply{ok(whole.substr(whole.find("\r\n\r\n") + 4) + "!")};
+    };
     listen(authority.issue({"127.0.0.1"}), std::move(options));
     const auto http = client(context_of(trusting()));
     HttpRequest post = request();
@@ -227,7 +235,8 @@ TEST_F(Tls, the_name_to_verify_can_be_given) {
 
     listen(authority.issue({"db.cluster.test"}));
     tls.server_name = "web.cluster.test";
-    expect_failure(tls, "TLS_NOT_VERIFIED", "127.0.0.1 as web.cluster.test: the certificate does not verify: hostname mismatch");
+    expect_failure(tls, "TLS_NOT_VERIFIED",
+                   "127.0.0.1 as web.cluster.test: the certificate does not verify: hostname mismatch");
 }
 
 TEST_F(Tls, insecure_accepts_anybody) {
@@ -268,7 +277,9 @@ TEST_F(Tls, a_peer_that_speaks_no_tls_fails_by_name) {
 TEST_F(Tls, a_body_without_length_needs_the_farewell) {
     for (const auto then : {TlsReply::Then::say_goodbye, TlsReply::Then::cut}) {
         TlsPeerOptions options;
-        options.answer = [then](const std::string&) { return TlsReply{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\npay 10", then}; };
+        options.answer = [then](const std::string&) {
+            return TlsReply{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\npay 10", then};
+        };
         listen(authority.issue({"127.0.0.1"}), std::move(options));
         const auto body = ask(trusting());
         if (then == TlsReply::Then::say_goodbye) {
@@ -290,7 +301,8 @@ TEST_F(Tls, options_that_do_not_parse_are_named) {
         const char* named;
     } cases[] = {
         {{.ca_pem = "nonsense"}, "ca_pem"},
-        {{.ca_pem = authority.certificate_pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, "ca_pem"},
+        {{.ca_pem = authority.certificate_pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
+         "ca_pem"},
         {{.client_cert_pem = "nonsense", .client_key_pem = Secret(own.key_pem)}, "client_cert_pem"},
         {{.client_cert_pem = own.certificate_pem}, "client_cert_pem"},
         {{.client_cert_pem = own.certificate_pem, .client_key_pem = Secret("nonsense")}, "client_key_pem"},

@@ -61,7 +61,8 @@ Result<> parse_authority(std::string_view authority, Url& url) {
         if (!port.empty() && port.front() != ':') return bad_url("something follows the bracketed address");
         in6_addr ignored;
         const bool whole = host.find('\0') == std::string_view::npos;  // inet_pton stops there, and others may not
-        if (!whole || ::inet_pton(AF_INET6, std::string(host).c_str(), &ignored) != 1) return bad_url("the brackets hold no IPv6 address");
+        if (!whole || ::inet_pton(AF_INET6, std::string(host).c_str(), &ignored) != 1)
+            return bad_url("the brackets hold no IPv6 address");
     } else {
         const std::size_t colon = authority.find(':');
         host = authority.substr(0, colon);
@@ -144,8 +145,9 @@ Result<Url> resolve_url(const Url& base, std::string_view reference) {
         url.target = std::string(base_path).append(query);
         return url;
     }
-    const std::string whole =
-        path.starts_with('/') ? std::string(path) : std::string(base_path.substr(0, base_path.rfind('/') + 1)).append(path);
+    const std::string whole = path.starts_with('/')
+                                  ? std::string(path)
+                                  : std::string(base_path.substr(0, base_path.rfind('/') + 1)).append(path);
     url.target = remove_dot_segments(whole).append(query);
     return url;
 }

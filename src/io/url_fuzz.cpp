@@ -1,4 +1,5 @@
-// Any text as a URL, and as a reference against one: what we accept reads back as itself and cannot break a request line.
+// Any text as a URL, and as a reference against one: what we accept reads back as itself and cannot break a request
+// line.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -11,7 +12,8 @@ static void check(const Url& url) {
     const auto again = parse_url(url.str());
     if (!again || again->str() != url.str() || again->host != url.host || again->port != url.port) std::abort();
     const auto clean = [](char c) { return c > ' ' && c < 0x7f; };
-    if (!std::ranges::all_of(url.str(), clean) || !url.target.starts_with('/') || url.port == 0 || url.host.empty()) std::abort();
+    if (!std::ranges::all_of(url.str(), clean) || !url.target.starts_with('/') || url.port == 0 || url.host.empty())
+        std::abort();
     if (url.str().contains('@') && !url.target.contains('@')) std::abort();
 }
 

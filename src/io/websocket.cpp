@@ -30,11 +30,16 @@ std::string address_of(Socket& socket) {
 }
 }  // namespace
 
-void teardown(beast::role_type, NetStream& stream, ErrorCodeAsio& ec) { stream.socket().shutdown(tcp::socket::shutdown_send, ec); }
+void teardown(beast::role_type, NetStream& stream, ErrorCodeAsio& ec) {
+    stream.socket().shutdown(tcp::socket::shutdown_send, ec);
+}
 
 WsSession::WsSession(NetStream stream, std::shared_ptr<ServerPlace> place)
-    : stream_(std::move(stream)), place_(std::move(place)), remote_(address_of(stream_.next_layer().socket())),
-      idle_(std::make_shared<Event::Impl>(stream_.get_executor())), closed_(std::make_shared<Event::Impl>(stream_.get_executor())),
+    : stream_(std::move(stream)),
+      place_(std::move(place)),
+      remote_(address_of(stream_.next_layer().socket())),
+      idle_(std::make_shared<Event::Impl>(stream_.get_executor())),
+      closed_(std::make_shared<Event::Impl>(stream_.get_executor())),
       keep_alive_timer_(stream_.get_executor()) {
     ws::stream_base::timeout limits{};
     limits.handshake_timeout = kHandshakeTimeout;
@@ -62,7 +67,8 @@ void WsSession::end(WsClose status, Farewell farewell) {
     closed_->set();
     if (farewell == Farewell::none) return stream_.next_layer().close();
     keep_alive_timer_.expires_after(kLinger);
-    keep_alive_timer_.async_wait([self = shared_from_this()](const ErrorCodeAsio&) { self->stream_.next_layer().close(); });
+    keep_alive_timer_.async_wait(
+        [self = shared_from_this()](const ErrorCodeAsio&) { self->stream_.next_layer().close(); });
     lingering_ = std::make_unique_for_overwrite<char[]>(kLingerPiece);
     linger(kLingerBytes);
 }
@@ -108,7 +114,8 @@ struct AwaitRead {
 
 void WsSession::start_read() {
     reading_ = true;
-    stream_.async_read(buffer_, [self = shared_from_this()](const ErrorCodeAsio& ec, std::size_t) { self->on_read(ec); });
+    stream_.async_read(buffer_,
+                       [self = shared_from_this()](const ErrorCodeAsio& ec, std::size_t) { self->on_read(ec); });
 }
 
 void WsSession::on_read(const ErrorCodeAsio& ec) {
@@ -151,8 +158,10 @@ Result<WsMessage> WsSession::take_message() {
     has_read_ = false;
     if (read_error_) {
         if (read_error_ == ws::error::closed) return ended_failure();
-        if (status_.code == 1009) return PINCER_FAIL(too_large, "a message is over the limit of {} bytes", stream_.read_message_max());
-        if (status_.code == 1007 || status_.code == 1002) return PINCER_FAIL(protocol, "not acceptable WebSocket: {}", read_error_.message());
+        if (status_.code == 1009)
+            return PINCER_FAIL(too_large, "a message is over the limit of {} bytes", stream_.read_message_max());
+        if (status_.code == 1007 || status_.code == 1002)
+            return PINCER_FAIL(protocol, "not acceptable WebSocket: {}", read_error_.message());
         return ended_failure();
     }
     WsMessage message;
@@ -172,7 +181,8 @@ Task<Result<WsMessage>> WsSession::receive(Deadline deadline) {
         if (!reading_) start_read();
         const Millis allowed = deadline.left();
         Result<> came = co_await with_deadline(wait_for_read(), deadline, kWaiting);
-        if (!came && came.error().code() == ErrorCode::timed_out) co_return timed_out_failure(kWaiting, allowed, "READ_TIMEOUT");
+        if (!came && came.error().code() == ErrorCode::timed_out)
+            co_return timed_out_failure(kWaiting, allowed, "READ_TIMEOUT");
         if (!came) co_return Failure(std::move(came).error());
     }
     co_return take_message();
@@ -224,7 +234,8 @@ Result<> WsSession::enqueue(Outgoing outgoing) {
 void WsSession::start_write() {
     idle_->reset();
     const std::string& text = outgoing_.front().text();
-    stream_.async_write(asio::buffer(text), [self = shared_from_this()](const ErrorCodeAsio& ec, std::size_t) { self->on_write(ec); });
+    stream_.async_write(asio::buffer(text),
+                        [self = shared_from_this()](const ErrorCodeAsio& ec, std::size_t) { self->on_write(ec); });
 }
 
 void WsSession::on_write(const ErrorCodeAsio& ec) {
@@ -342,7 +353,9 @@ public:
     Task<Result<WsMessage>> receive(Deadline deadline) override { return session_->receive(deadline); }
     Task<Result<>> send(std::string text) override { return session_->send(std::move(text)); }
     Result<> post(std::shared_ptr<const std::string> text) override { return session_->post(std::move(text)); }
-    Task<> close(std::uint16_t code, std::string reason) override { return session_->close_with(code, std::move(reason)); }
+    Task<> close(std::uint16_t code, std::string reason) override {
+        return session_->close_with(code, std::move(reason));
+    }
     WsClose close_status() const override { return session_->close_status(); }
     std::size_t buffered_bytes() const override { return session_->buffered_bytes(); }
     void set_max_message_bytes(std::size_t bytes) override { session_->set_max_message_bytes(bytes); }
@@ -375,18 +388,21 @@ Task<Result<AcceptedWebSocket>> accept_websocket(NetStream stream, const ServerR
         const auto alive = cuttable.lock();
         if (alive) alive->abandon();
     });
-    session->stream().set_option(ws::stream_base::decorator([extra](ws::response_type& response) { add_fields(response, extra); }));
+    session->stream().set_option(
+        ws::stream_base::decorator([extra](ws::response_type& response) { add_fields(response, extra); }));
     session->set_max_message_bytes(max_message_bytes);
     auto [ec] = co_await session->stream().async_accept(handshake, kAwait);
     AcceptedWebSocket accepted;
     accepted.connection = session;
     accepted.socket = std::make_unique<SocketHandle>(session);  // from here on it is closed when dropped
-    if (ec == beast::error::timeout) co_return timed_out_failure("the WebSocket handshake", kHandshakeTimeout, "READ_TIMEOUT");
+    if (ec == beast::error::timeout)
+        co_return timed_out_failure("the WebSocket handshake", kHandshakeTimeout, "READ_TIMEOUT");
     if (ec) co_return Failure(error_from(ec, "the WebSocket handshake", ErrorCode::protocol));
     co_return accepted;
 }
 
-Task<Result<std::unique_ptr<WebSocket>>> open_websocket(NetStream stream, Url url, WsConnectOptions options, Deadline deadline) {
+Task<Result<std::unique_ptr<WebSocket>>> open_websocket(NetStream stream, Url url, WsConnectOptions options,
+                                                        Deadline deadline) {
     auto session = std::make_shared<WsSession>(std::move(stream), nullptr);
     std::unique_ptr<WebSocket> handle = std::make_unique<SocketHandle>(session);
     const Headers headers = std::move(options.headers);
@@ -403,14 +419,17 @@ Task<Result<std::unique_ptr<WebSocket>>> open_websocket(NetStream stream, Url ur
     const Millis allowed = deadline.left();
     auto [ec] = co_await session->stream().async_handshake(response, host, url.target, kAwait);
     if (watchdog.fired() || ec == beast::error::timeout) {
-        co_return timed_out_failure(fmt::format("waiting for the WebSocket handshake of {}", host), allowed, "ANSWER_TIMEOUT");
+        co_return timed_out_failure(fmt::format("waiting for the WebSocket handshake of {}", host), allowed,
+                                    "ANSWER_TIMEOUT");
     }
     if (ec == ws::error::upgrade_declined) {
         const int status = int(response.result_int());
-        co_return Failure(Error(ErrorCode::unavailable, fmt::format("{} answered the WebSocket handshake with status {}", host, status))
+        co_return Failure(Error(ErrorCode::unavailable,
+                                fmt::format("{} answered the WebSocket handshake with status {}", host, status))
                               .with_reason(fmt::format("HTTP_{}", status)));
     }
-    if (ec) co_return Failure(stream_error(ec, fmt::format("the WebSocket handshake of {}", host), ErrorCode::protocol));
+    if (ec)
+        co_return Failure(stream_error(ec, fmt::format("the WebSocket handshake of {}", host), ErrorCode::protocol));
     co_return handle;
 }
 

@@ -23,9 +23,9 @@ struct WsClose {
 class WebSocket {
 public:
     virtual ~WebSocket() = default;
-    // The next message. One that timed out (READ_TIMEOUT) or was cancelled loses nothing: the next call goes on. After a
-    // close it fails with `unavailable` and close_status() says how it went. A message over the limit closes with 1009 and
-    // fails with too_large.
+    // The next message. One that timed out (READ_TIMEOUT) or was cancelled loses nothing: the next call goes on. After
+    // a close it fails with `unavailable` and close_status() says how it went. A message over the limit closes with
+    // 1009 and fails with too_large.
     virtual Task<Result<WsMessage>> receive(Deadline deadline = Deadline::never()) = 0;
     // Text message. Completes once handed to the kernel. Fails with too_large when more than the buffer limit waits
     // (a peer that does not read), which also closes with 1008.

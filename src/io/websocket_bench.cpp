@@ -1,5 +1,5 @@
-// What one echoed message costs our WebSocket server, in CPU of its thread, beside a bare epoll echo of the same bytes in
-// the same run. The load comes from this thread: each connection sends its next message when the last has come back.
+// What one echoed message costs our WebSocket server, in CPU of its thread, beside a bare epoll echo of the same bytes
+// in the same run. The load comes from this thread: each connection sends its next message when the last has come back.
 //     websocket_bench [connections] [payload bytes, < 126] [seconds]
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -186,7 +186,8 @@ struct Figures {
     double seconds = 0;
 };
 
-Figures drive(const std::vector<int>& connections, const std::string& message, std::size_t answer_bytes, double seconds) {
+Figures drive(const std::vector<int>& connections, const std::string& message, std::size_t answer_bytes,
+              double seconds) {
     const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
     std::vector<std::size_t> missing(4096, 0);
     const auto say = [&](int fd) {
@@ -201,7 +202,8 @@ Figures drive(const std::vector<int>& connections, const std::string& message, s
     const auto start = std::chrono::steady_clock::now();
     epoll_event events[256];
     char bytes[4096];
-    for (; figures.seconds < seconds; figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()) {
+    for (; figures.seconds < seconds;
+         figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()) {
         const int n = ::epoll_wait(epoll, events, 256, 1000);
         for (int i = 0; i < n; ++i) {
             const int fd = events[i].data.fd;
@@ -239,7 +241,8 @@ int main(int argc, char** argv) {
     if (argc > 1) plan.connections = std::strtoul(argv[1], nullptr, 10);
     if (argc > 2) plan.payload = std::strtoul(argv[2], nullptr, 10);
     if (argc > 3) plan.seconds = std::strtod(argv[3], nullptr);
-    if (plan.connections < 1 || plan.connections > 1000 || plan.payload < 1 || plan.payload > 125 || plan.seconds <= 0) {
+    if (plan.connections < 1 || plan.connections > 1000 || plan.payload < 1 || plan.payload > 125 ||
+        plan.seconds <= 0) {
         std::fputs("websocket_bench [connections 1-1000] [payload bytes 1-125] [seconds]\n", stderr);
         return 2;
     }

@@ -23,6 +23,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<WebSocketConnector> make_websocket_connector(Runtime& runtime) { return std::make_unique<Connector>(runtime); }
+std::unique_ptr<WebSocketConnector> make_websocket_connector(Runtime& runtime) {
+    return std::make_unique<Connector>(runtime);
+}
 
 }  // namespace pincer::io

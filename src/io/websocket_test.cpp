@@ -67,7 +67,8 @@ TEST(WebSocket, a_receive_that_timed_out_loses_no_message) {
         const auto nothing = co_await socket->receive(Deadline::after(Millis(5)));
         EXPECT_EQ(nothing.error().code(), ErrorCode::timed_out);
         EXPECT_EQ(nothing.error().reason(), "READ_TIMEOUT");
-        EXPECT_TRUE(nothing.error().message().starts_with("waiting for a message timed out after ")) << nothing.error().message();
+        EXPECT_TRUE(nothing.error().message().starts_with("waiting for a message timed out after "))
+            << nothing.error().message();
         EXPECT_TRUE(co_await socket->send("still here"));
         const auto message = co_await socket->receive(Deadline::after(kPatience));
         EXPECT_EQ(message->data, "still here");

@@ -57,8 +57,10 @@ Item take_call(json::object& o, IdField id) {
 void append_string(std::string& out, std::string_view text) { out += json::write(json::value(text)); }
 
 void append_id(std::string& out, const RequestId& id) {
-    if (id.is_number()) out += std::to_string(id.number());
-    else append_string(out, id.text());
+    if (id.is_number())
+        out += std::to_string(id.number());
+    else
+        append_string(out, id.text());
 }
 
 json::object error_object(const RpcError& error) {
@@ -91,11 +93,13 @@ Decoded decode(std::string_view text, const Limits& limits) {
         if (auto* message = std::get_if<Message>(&item)) return std::move(*message);
         return std::move(std::get<Malformed>(item));
     }
-    if (limits.batch == 0) return malformed(std::nullopt, kInvalidRequest, "Invalid Request: batches are not supported");
+    if (limits.batch == 0)
+        return malformed(std::nullopt, kInvalidRequest, "Invalid Request: batches are not supported");
     if (members->empty()) return malformed(std::nullopt, kInvalidRequest, "Invalid Request: an empty batch");
     if (members->size() > limits.batch) {
         return malformed(std::nullopt, kInvalidRequest,
-                         fmt::format("Invalid Request: a batch of {} messages is over the limit of {}", members->size(), limits.batch));
+                         fmt::format("Invalid Request: a batch of {} messages is over the limit of {}", members->size(),
+                                     limits.batch));
     }
     Batch batch;
     batch.items.reserve(members->size());
@@ -132,18 +136,23 @@ std::string encode_result_text(const RequestId& id, std::string_view result_text
     return out;
 }
 
-std::string encode_result(const RequestId& id, const json::object& result) { return encode_result_text(id, json::write(result)); }
+std::string encode_result(const RequestId& id, const json::object& result) {
+    return encode_result_text(id, json::write(result));
+}
 
 std::string encode_error(const std::optional<RequestId>& id, const RpcError& error) {
     std::string out = R"({"jsonrpc":"2.0","id":)";
-    if (id) append_id(out, *id);
-    else out += "null";
+    if (id)
+        append_id(out, *id);
+    else
+        out += "null";
     out += R"(,"error":)" + json::write(error_object(error)) + '}';
     return out;
 }
 
 std::string encode(const Message& message) {
-    if (const auto* request = std::get_if<Request>(&message)) return encode_request(request->id, request->method, request->params);
+    if (const auto* request = std::get_if<Request>(&message))
+        return encode_request(request->id, request->method, request->params);
     if (const auto* note = std::get_if<Notification>(&message)) return encode_notification(note->method, note->params);
     const auto& response = std::get<Response>(message);
     if (!response.outcome) return encode_error(response.id, response.outcome.error());

@@ -14,7 +14,7 @@ namespace pincer::jsonrpc {
 struct Limits {
     std::size_t bytes = 4u << 20;  // of one text; checked before it is parsed
     std::size_t depth = 64;
-    std::size_t batch = 0;         // messages in a batch; 0: a batch is an invalid request
+    std::size_t batch = 0;  // messages in a batch; 0: a batch is an invalid request
 };
 
 struct Malformed {

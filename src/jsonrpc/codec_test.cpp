@@ -50,33 +50,33 @@ TEST_P(BadMessages, get_the_error_that_the_specification_names) {
     EXPECT_EQ(bad->answerable, GetParam().answerable) << GetParam().text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Codec, BadMessages, testing::Values(
-    BadCase{"", kParseError, "null"},
-    BadCase{"{", kParseError, "null"},
-    BadCase{"{\"jsonrpc\":\"2.0\",\"method\":\"m\"} x", kParseError, "null"},
-    BadCase{"\"\xff\"", kParseError, "null"},
-    BadCase{"1", kInvalidRequest, "null"},
-    BadCase{"null", kInvalidRequest, "null"},
-    BadCase{"[]", kInvalidRequest, "null"},
-    BadCase{R"([{"jsonrpc":"2.0","method":"m"}])", kInvalidRequest, "null"},
-    BadCase{R"({"id":1,"method":"m"})", kInvalidRequest, "1"},
-    BadCase{R"({"jsonrpc":"1.0","id":1,"method":"m"})", kInvalidRequest, "1"},
-    BadCase{R"({"jsonrpc":"2.0","id":1})", kInvalidRequest, "1"},
-    BadCase{R"({"jsonrpc":"2.0","id":1,"method":5})", kInvalidRequest, "1"},
-    BadCase{R"({"jsonrpc":"2.0","id":1.5,"method":"m"})", kInvalidRequest, "null"},
-    BadCase{R"({"jsonrpc":"2.0","id":null,"method":"m"})", kInvalidRequest, "null"},
-    BadCase{R"({"jsonrpc":"2.0","id":{},"method":"m"})", kInvalidRequest, "null"},
-    BadCase{R"({"jsonrpc":"2.0","id":"x","method":"m","params":[1]})", kInvalidParams, "\"x\""},
-    BadCase{R"({"jsonrpc":"2.0","id":1,"result":1,"error":{"code":1,"message":""}})", kInvalidRequest, "1", false},
-    BadCase{R"({"jsonrpc":"2.0","id":1,"error":"no"})", kInvalidRequest, "1", false},
-    BadCase{R"({"jsonrpc":"2.0","id":1,"error":{"message":"x"}})", kInvalidRequest, "1", false},
-    BadCase{R"({"jsonrpc":"2.0","result":{}})", kInvalidRequest, "null", false},
-    BadCase{R"({"id":1,"result":{}})", kInvalidRequest, "1", false}));
+INSTANTIATE_TEST_SUITE_P(
+    Codec, BadMessages,
+    testing::Values(BadCase{"", kParseError, "null"}, BadCase{"{", kParseError, "null"},
+                    BadCase{"{\"jsonrpc\":\"2.0\",\"method\":\"m\"} x", kParseError, "null"},
+                    BadCase{"\"\xff\"", kParseError, "null"}, BadCase{"1", kInvalidRequest, "null"},
+                    BadCase{"null", kInvalidRequest, "null"}, BadCase{"[]", kInvalidRequest, "null"},
+                    BadCase{R"([{"jsonrpc":"2.0","method":"m"}])", kInvalidRequest, "null"},
+                    BadCase{R"({"id":1,"method":"m"})", kInvalidRequest, "1"},
+                    BadCase{R"({"jsonrpc":"1.0","id":1,"method":"m"})", kInvalidRequest, "1"},
+                    BadCase{R"({"jsonrpc":"2.0","id":1})", kInvalidRequest, "1"},
+                    BadCase{R"({"jsonrpc":"2.0","id":1,"method":5})", kInvalidRequest, "1"},
+                    BadCase{R"({"jsonrpc":"2.0","id":1.5,"method":"m"})", kInvalidRequest, "null"},
+                    BadCase{R"({"jsonrpc":"2.0","id":null,"method":"m"})", kInvalidRequest, "null"},
+                    BadCase{R"({"jsonrpc":"2.0","id":{},"method":"m"})", kInvalidRequest, "null"},
+                    BadCase{R"({"jsonrpc":"2.0","id":"x","method":"m","params":[1]})", kInvalidParams, "\"x\""},
+                    BadCase{R"({"jsonrpc":"2.0","id":1,"result":1,"error":{"code":1,"message":""}})", kInvalidRequest,
+                            "1", false},
+                    BadCase{R"({"jsonrpc":"2.0","id":1,"error":"no"})", kInvalidRequest, "1", false},
+                    BadCase{R"({"jsonrpc":"2.0","id":1,"error":{"message":"x"}})", kInvalidRequest, "1", false},
+                    BadCase{R"({"jsonrpc":"2.0","result":{}})", kInvalidRequest, "null", false},
+                    BadCase{R"({"id":1,"result":{}})", kInvalidRequest, "1", false}));
 
 TEST(Codec, limits_come_before_parsing) {
     const std::string long_text(101, ' ');
     EXPECT_EQ(std::get<Malformed>(decode(long_text, {.bytes = 100})).error.code, kParseError);
-    const std::string deep = R"({"jsonrpc":"2.0","method":"m","params":)" + std::string(80, '[') + std::string(80, ']') + "}";
+    const std::string deep =
+        R"({"jsonrpc":"2.0","method":"m","params":)" + std::string(80, '[') + std::string(80, ']') + "}";
     EXPECT_EQ(std::get<Malformed>(decode(deep)).error.code, kParseError);
 }
 
@@ -92,7 +92,8 @@ TEST(Codec, batches_only_where_they_are_allowed_and_no_longer_than_allowed) {
 }
 
 TEST(Codec, ids_come_back_as_the_kind_they_came_as) {
-    for (const char* text : {R"({"jsonrpc":"2.0","id":"1","method":"m"})", R"({"jsonrpc":"2.0","id":-9007199254740993,"method":"m"})"}) {
+    for (const char* text :
+         {R"({"jsonrpc":"2.0","id":"1","method":"m"})", R"({"jsonrpc":"2.0","id":-9007199254740993,"method":"m"})"}) {
         const Decoded decoded = decode(text);
         EXPECT_EQ(encode(std::get<Message>(decoded)), text);
     }

@@ -31,7 +31,8 @@ void Peer::receive(Decoded&& decoded, std::vector<Event>& out) {
     } else if (auto* bad = std::get_if<Malformed>(&decoded)) {
         out.push_back(take(std::move(*bad), nullptr));
     } else {
-        // Every request of the batch is counted before the first is taken, so that an answer given at once cannot close it.
+        // Every request of the batch is counted before the first is taken, so that an answer given at once cannot close
+        // it.
         auto& items = std::get<Batch>(decoded).items;
         if (items.size() > options_.limits.batch) {
             const RpcError refusal{kInvalidRequest, "Invalid Request: batches are not supported", std::nullopt};
@@ -63,7 +64,8 @@ Peer::Event Peer::take_request(Request&& request, const BatchRef& batch) {
     if (incoming_.contains(request.id)) {
         refusal = {kInvalidRequest, "Invalid Request: id " + request.id.str() + " is in use already", std::nullopt};
     } else if (incoming_.size() >= options_.max_incoming) {
-        refusal = {options_.busy_code, fmt::format("Too many requests at once: the limit is {}", options_.max_incoming), std::nullopt};
+        refusal = {options_.busy_code, fmt::format("Too many requests at once: the limit is {}", options_.max_incoming),
+                   std::nullopt};
     } else {
         incoming_.emplace(request.id, batch);
         return std::move(request);
@@ -75,7 +77,8 @@ Peer::Event Peer::take_request(Request&& request, const BatchRef& batch) {
 
 Peer::Event Peer::take_response(Response&& response) {
     if (!response.id) {
-        return Ignored{"an error without an id: " + (response.outcome ? std::string() : response.outcome.error().message)};
+        return Ignored{"an error without an id: " +
+                       (response.outcome ? std::string() : response.outcome.error().message)};
     }
     if (!abandon(*response.id)) return Ignored{"an answer to " + response.id->str() + ", which nobody waits for"};
     return Answered{std::move(*response.id), std::move(response.outcome)};

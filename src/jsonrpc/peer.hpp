@@ -40,16 +40,16 @@ public:
     std::vector<RequestId> abandon_all();
 
     // --- what comes in
-    struct Answered {   // to a request of ours, once
+    struct Answered {  // to a request of ours, once
         RequestId id;
         std::expected<json::value, RpcError> outcome;
     };
-    struct Ignored {    // nothing to do; `why` is for the debug log
+    struct Ignored {  // nothing to do; `why` is for the debug log
         std::string why;
     };
-    struct Reply {      // write this text (an error response, or the batch that it closes) and go on
+    struct Reply {  // write this text (an error response, or the batch that it closes) and go on
         std::string text;
-        int code = 0;   // of the error
+        int code = 0;  // of the error
         std::optional<RequestId> id = std::nullopt;
     };
     using Event = std::variant<Request, Notification, Answered, Reply, Ignored>;

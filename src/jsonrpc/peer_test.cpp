@@ -31,8 +31,9 @@ TEST(Peer, ignores_late_answers_strange_ids_and_broken_responses) {
     auto asked = peer.request("m", {});
     EXPECT_TRUE(peer.abandon(asked->id));
     EXPECT_FALSE(peer.abandon(asked->id));
-    for (const char* text : {R"({"jsonrpc":"2.0","id":1,"result":{}})", R"({"jsonrpc":"2.0","id":"1","result":{}})",
-                             R"({"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"?"}})", R"({"jsonrpc":"2.0","id":1,"error":1})"}) {
+    for (const char* text :
+         {R"({"jsonrpc":"2.0","id":1,"result":{}})", R"({"jsonrpc":"2.0","id":"1","result":{}})",
+          R"({"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"?"}})", R"({"jsonrpc":"2.0","id":1,"error":1})"}) {
         EXPECT_TRUE(std::holds_alternative<Peer::Ignored>(one(peer, text))) << text;
     }
 }
@@ -66,7 +67,8 @@ TEST(Peer, refuses_an_id_in_use_and_more_work_than_allowed) {
 TEST(Peer, answers_a_batch_in_one_text_when_its_last_member_is_answered) {
     Peer peer({.limits = {.batch = 10}});
     std::vector<Peer::Event> events;
-    peer.receive("[" + request(1) + R"(,{"jsonrpc":"2.0","method":"n"},7,)" + request(2) + "," + request(3) + "]", events);
+    peer.receive("[" + request(1) + R"(,{"jsonrpc":"2.0","method":"n"},7,)" + request(2) + "," + request(3) + "]",
+                 events);
     ASSERT_EQ(events.size(), 5u);
     EXPECT_TRUE(std::holds_alternative<Peer::Ignored>(events[2]));  // its error waits for the others
     EXPECT_FALSE(peer.answer(2, {}));

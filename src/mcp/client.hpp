@@ -20,19 +20,19 @@ enum class EraChoice { automatic, legacy, modern };
 
 // Each names itself in the error: "... (connect timeout)".
 struct Timeouts {
-    Millis connect{30'000};   // all of the handshake, era detection included
-    Millis probe{5'000};      // how long server/discover may go unanswered before the server counts as legacy (stdio)
-    Millis request{60'000};   // until the first sign of life about a request
-    Millis idle{60'000};      // between one sign (progress) and the next
-    Millis total{600'000};    // until the answer, whatever signs there are
+    Millis connect{30'000};  // all of the handshake, era detection included
+    Millis probe{5'000};     // how long server/discover may go unanswered before the server counts as legacy (stdio)
+    Millis request{60'000};  // until the first sign of life about a request
+    Millis idle{60'000};     // between one sign (progress) and the next
+    Millis total{600'000};   // until the answer, whatever signs there are
 };
 
 struct ClientOptions {
-    std::string server_name = "server";          // as the operator calls it; stands in every error
+    std::string server_name = "server";  // as the operator calls it; stands in every error
     Implementation implementation = {"pincer", "0"};
     EraChoice era = EraChoice::automatic;
     Timeouts timeouts = {};
-    std::size_t max_pages = 64;                  // of tools/list
+    std::size_t max_pages = 64;  // of tools/list
     std::size_t max_tools = 2'000;
     std::size_t max_message_bytes = 16u << 20;
     std::function<void()> on_tools_changed = nullptr;
@@ -44,12 +44,12 @@ struct ServerFacts {
     std::string instructions;
     json::object capabilities;
     Era era = Era::legacy;
-    std::string version;       // of the protocol
+    std::string version;  // of the protocol
 };
 
 struct CallOptions {
-    Deadline deadline = Deadline::never();             // of the caller; the earliest of all timeouts counts
-    json::object meta = {};                            // goes into `_meta` beside the protocol's own keys
+    Deadline deadline = Deadline::never();  // of the caller; the earliest of all timeouts counts
+    json::object meta = {};                 // goes into `_meta` beside the protocol's own keys
     std::function<void(const Progress&)> on_progress = nullptr;
 };
 
@@ -63,11 +63,12 @@ class Client {
 public:
     // Errors: timed_out, unavailable (ended, refused), protocol, unsupported (no common version), unauthenticated and
     // forbidden (HTTP 401, 403). The stream is dropped, and so closed, with the client.
-    static Task<Result<std::unique_ptr<Client>>> over_stdio(io::Runtime& runtime, std::unique_ptr<io::LineStream> stream,
+    static Task<Result<std::unique_ptr<Client>>> over_stdio(io::Runtime& runtime,
+                                                            std::unique_ptr<io::LineStream> stream,
                                                             ClientOptions options);
     // `http` outlives the client.
-    static Task<Result<std::unique_ptr<Client>>> over_http(io::Runtime& runtime, io::HttpClient& http, HttpTarget target,
-                                                           ClientOptions options);
+    static Task<Result<std::unique_ptr<Client>>> over_http(io::Runtime& runtime, io::HttpClient& http,
+                                                           HttpTarget target, ClientOptions options);
     virtual ~Client() = default;
 
     virtual const ServerFacts& server() const = 0;

@@ -19,7 +19,9 @@ bool contains(const json::array* versions, std::string_view version) {
     return false;
 }
 
-bool is_modern_error(int code) { return code == kHeaderMismatch || code == kMissingClientCapability || code == kUnsupportedVersion; }
+bool is_modern_error(int code) {
+    return code == kHeaderMismatch || code == kMissingClientCapability || code == kUnsupportedVersion;
+}
 
 const json::array* supported_versions(const jsonrpc::RpcError& error) {
     const json::object* data = error.data ? error.data->if_object() : nullptr;
@@ -40,9 +42,13 @@ std::string ClientBase::subject(const std::string& tool) const {
 }
 
 Failure ClientBase::fail_timeout(const Limit& limit, const std::string& tool) const {
-    const std::string which = limit.name == "deadline" ? "deadline of the caller" : fmt::format("{} timeout", limit.name);
-    const std::string_view what = limit.name == "idle" ? "no sign of life for" : limit.name == "connect" ? "not connected within" : "no answer within";
-    Error error(ErrorCode::timed_out, fmt::format("{}: {} {} ({})", subject(tool), what, format_duration(limit.allowed), which));
+    const std::string which =
+        limit.name == "deadline" ? "deadline of the caller" : fmt::format("{} timeout", limit.name);
+    const std::string_view what = limit.name == "idle"      ? "no sign of life for"
+                                  : limit.name == "connect" ? "not connected within"
+                                                            : "no answer within";
+    Error error(ErrorCode::timed_out,
+                fmt::format("{}: {} {} ({})", subject(tool), what, format_duration(limit.allowed), which));
     std::string token(limit.name);
     for (char& c : token) c = char(std::toupper(static_cast<unsigned char>(c)));
     return Failure(std::move(error).with_reason("MCP_TIMEOUT_" + token));
@@ -50,23 +56,42 @@ Failure ClientBase::fail_timeout(const Limit& limit, const std::string& tool) co
 
 Failure ClientBase::fail_lost(bool may_be_processed, const std::string& tool) const {
     if (!may_be_processed) return PINCER_FAIL(unavailable, "{}: the connection is closed", subject(tool));
-    return PINCER_FAIL(outcome_unknown, "{}: the connection broke before the answer came; it may or may not have been done", subject(tool));
+    return PINCER_FAIL(outcome_unknown,
+                       "{}: the connection broke before the answer came; it may or may not have been done",
+                       subject(tool));
 }
 
 Error ClientBase::refused(const jsonrpc::RpcError& error, const std::string& tool) const {
     ErrorCode code = ErrorCode::unavailable;
     std::string_view what = "the server answered with an error";
     switch (error.code) {
-        case jsonrpc::kInvalidParams: code = ErrorCode::invalid_argument; what = "the server does not accept the request"; break;
-        case jsonrpc::kMethodNotFound: code = ErrorCode::unsupported; what = "the server does not know this method"; break;
-        case kMissingClientCapability: code = ErrorCode::unsupported; what = "the server wants a capability that we do not have"; break;
-        case kUnsupportedVersion: code = ErrorCode::unsupported; what = "no common protocol version"; break;
+        case jsonrpc::kInvalidParams:
+            code = ErrorCode::invalid_argument;
+            what = "the server does not accept the request";
+            break;
+        case jsonrpc::kMethodNotFound:
+            code = ErrorCode::unsupported;
+            what = "the server does not know this method";
+            break;
+        case kMissingClientCapability:
+            code = ErrorCode::unsupported;
+            what = "the server wants a capability that we do not have";
+            break;
+        case kUnsupportedVersion:
+            code = ErrorCode::unsupported;
+            what = "no common protocol version";
+            break;
         case jsonrpc::kParseError:
         case jsonrpc::kInvalidRequest:
-        case kHeaderMismatch: code = ErrorCode::protocol; what = "the server could not read the request"; break;
+        case kHeaderMismatch:
+            code = ErrorCode::protocol;
+            what = "the server could not read the request";
+            break;
         default: break;
     }
-    return Error(code, fmt::format("{}: {} ({})", subject(tool), what, error.code)).with_reason(fmt::format("MCP_ERROR_{}", error.code)).with_foreign(error.message);
+    return Error(code, fmt::format("{}: {} ({})", subject(tool), what, error.code))
+        .with_reason(fmt::format("MCP_ERROR_{}", error.code))
+        .with_foreign(error.message);
 }
 
 void ClientBase::take_notice(const ClientSession::Notice& notice) {
@@ -87,7 +112,8 @@ Task<Result<>> ClientBase::handshake() {
         PINCER_CO_TRY(const bool modern, co_await probe(give_up));
         if (modern) start_listening();
         if (modern) co_return Result<>();
-        if (options_.era == EraChoice::modern) co_return PINCER_FAIL(unsupported, "{} does not speak {}", subject(""), kModernVersion);
+        if (options_.era == EraChoice::modern)
+            co_return PINCER_FAIL(unsupported, "{} does not speak {}", subject(""), kModernVersion);
     }
     PINCER_CO_CHECK(co_await initialize(give_up));
     start_listening();
@@ -117,17 +143,24 @@ Task<Result<bool>> ClientBase::probe(SteadyTime give_up) {
     if (!result) co_return false;
     if (!contains(json::array_at(*result, "supportedVersions"), kModernVersion)) co_return false;
     session_.use_modern();
-    facts_ = {.instructions = json::string_or(*result, "instructions"), .era = Era::modern, .version = std::string(kModernVersion)};
+    facts_ = {.instructions = json::string_or(*result, "instructions"),
+              .era = Era::modern,
+              .version = std::string(kModernVersion)};
     if (const auto* capabilities = json::object_at(*result, "capabilities")) facts_.capabilities = *capabilities;
     const auto* meta = json::object_at(*result, "_meta");
-    if (const auto* info = meta ? json::object_at(*meta, meta::kServerInfo) : nullptr) facts_.implementation = Implementation::from_json(*info);
+    if (const auto* info = meta ? json::object_at(*meta, meta::kServerInfo) : nullptr)
+        facts_.implementation = Implementation::from_json(*info);
     co_return true;
 }
 
 Task<Result<>> ClientBase::initialize(SteadyTime give_up) {
     session_.use_legacy("");
-    json::object params{{"protocolVersion", kNewestLegacyVersion}, {"capabilities", json::object()}, {"clientInfo", options_.implementation.to_json()}};
-    Ask ask{.method = "initialize", .params = std::move(params), .patience = Patience::connecting(until(give_up), steady_now())};
+    json::object params{{"protocolVersion", kNewestLegacyVersion},
+                        {"capabilities", json::object()},
+                        {"clientInfo", options_.implementation.to_json()}};
+    Ask ask{.method = "initialize",
+            .params = std::move(params),
+            .patience = Patience::connecting(until(give_up), steady_now())};
     Result<Outcome> outcome = co_await exchange(std::move(ask));
     if (!outcome) co_return Failure(std::move(outcome).error());
     if (!*outcome) co_return Failure(refused(outcome->error(), ""));
@@ -135,11 +168,14 @@ Task<Result<>> ClientBase::initialize(SteadyTime give_up) {
     const auto version = result ? json::string_at(*result, "protocolVersion") : std::nullopt;
     if (!version) co_return PINCER_FAIL(protocol, "{}: the answer to initialize names no protocolVersion", subject(""));
     // Older than we know is refused; the four that we know differ in nothing that a client of tools could stumble over.
-    if (!is_legacy_version(*version)) co_return PINCER_FAIL(unsupported, "{} wants protocol version {}", subject(""), truncate_utf8(*version, 40));
+    if (!is_legacy_version(*version))
+        co_return PINCER_FAIL(unsupported, "{} wants protocol version {}", subject(""), truncate_utf8(*version, 40));
     session_.use_legacy(std::string(*version));
-    facts_ = {.instructions = json::string_or(*result, "instructions"), .era = Era::legacy, .version = std::string(*version)};
+    facts_ = {
+        .instructions = json::string_or(*result, "instructions"), .era = Era::legacy, .version = std::string(*version)};
     if (const auto* capabilities = json::object_at(*result, "capabilities")) facts_.capabilities = *capabilities;
-    if (const auto* info = json::object_at(*result, "serverInfo")) facts_.implementation = Implementation::from_json(*info);
+    if (const auto* info = json::object_at(*result, "serverInfo"))
+        facts_.implementation = Implementation::from_json(*info);
     co_return co_await tell("notifications/initialized", {});
 }
 
@@ -152,13 +188,18 @@ Result<json::object> ClientBase::read_result(Result<Outcome> outcome, const std:
     if (!result) return PINCER_FAIL(protocol, "{}: the result is not an object", subject(tool));
     const auto type = json::string_at(*result, "resultType");
     if (type && *type != "complete") {
-        return PINCER_FAIL(protocol, "{}: the server asks for input ({}) that we did not offer", subject(tool), truncate_utf8(*type, 40));
+        return PINCER_FAIL(protocol, "{}: the server asks for input ({}) that we did not offer", subject(tool),
+                           truncate_utf8(*type, 40));
     }
     return std::move(*result);
 }
 
 Task<Result<json::object>> ClientBase::request(std::string method, json::object params, CallOptions options) {
-    Ask ask{std::move(method), std::move(params), std::move(options.meta), "", std::move(options.on_progress),
+    Ask ask{std::move(method),
+            std::move(params),
+            std::move(options.meta),
+            "",
+            std::move(options.on_progress),
             Patience(options_.timeouts, options.deadline, steady_now())};
     Result<Outcome> outcome = co_await exchange(std::move(ask));
     co_return read_result(std::move(outcome), "");
@@ -166,7 +207,11 @@ Task<Result<json::object>> ClientBase::request(std::string method, json::object 
 
 Task<Result<ToolResult>> ClientBase::call_tool(std::string name, json::object arguments, CallOptions options) {
     json::object params{{"name", name}, {"arguments", std::move(arguments)}};
-    Ask ask{"tools/call", std::move(params), std::move(options.meta), name, std::move(options.on_progress),
+    Ask ask{"tools/call",
+            std::move(params),
+            std::move(options.meta),
+            name,
+            std::move(options.on_progress),
             Patience(options_.timeouts, options.deadline, steady_now())};
     Result<Outcome> outcome = co_await exchange(std::move(ask));
     auto object = read_result(std::move(outcome), name);
@@ -192,10 +237,12 @@ Task<Result<std::vector<ToolInfo>>> ClientBase::list_tools(Deadline deadline) {
             auto tool = o ? ToolInfo::from_json(*o) : PINCER_FAIL(protocol, "a tool that is not an object");
             if (const Result<> usable = tool ? admit(*tool) : Result<>(); !usable) tool = Failure(usable.error());
             if (!tool) {  // one bad entry does not take the others with it
-                log::warn("mcp.client.tool_ignored", {{"server", options_.server_name}, {"why", tool.error().message()}});
+                log::warn("mcp.client.tool_ignored",
+                          {{"server", options_.server_name}, {"why", tool.error().message()}});
                 continue;
             }
-            if (tools.size() >= options_.max_tools) co_return PINCER_FAIL(too_large, "{} has more than {} tools", subject(""), options_.max_tools);
+            if (tools.size() >= options_.max_tools)
+                co_return PINCER_FAIL(too_large, "{} has more than {} tools", subject(""), options_.max_tools);
             tools.push_back(std::move(*tool));
         }
         std::string next = json::string_or(result, "nextCursor");

@@ -44,7 +44,8 @@ public:
 protected:
     Task<Result<Outcome>> exchange(Ask ask) override {
         if (!is_open()) co_return fail_lost(false, ask.tool);
-        PINCER_CO_TRY(const auto prepared, session_.prepare(ask.method, std::move(ask.params), ask.meta, bool(ask.on_progress)));
+        PINCER_CO_TRY(const auto prepared,
+                      session_.prepare(ask.method, std::move(ask.params), ask.meta, bool(ask.on_progress)));
         Result<Outcome> outcome = co_await exchange_prepared(ask, prepared);
         const bool gave_up = session_.abandon(prepared.id) && !outcome;
         // Modern: the closed stream is the cancellation. Legacy: a closed stream means nothing.
@@ -59,7 +60,8 @@ protected:
         const Deadline deadline = Deadline::after(options_.timeouts.request);
         auto response = co_await http_.send(std::move(request), deadline);
         if (!response) co_return Failure(std::move(response).error().context(subject("")));
-        if (response->status >= 400) co_return PINCER_FAIL(protocol, "{}: {} was answered with HTTP {}", subject(""), method, response->status);
+        if (response->status >= 400)
+            co_return PINCER_FAIL(protocol, "{}: {} was answered with HTTP {}", subject(""), method, response->status);
         co_return Result<>();
     }
 
@@ -79,7 +81,10 @@ protected:
 private:
     // --- requests
     io::HttpRequest make_request(std::string method, std::string body) const {
-        io::HttpRequest request{.method = std::move(method), .url = target_.url, .headers = target_.headers, .body = std::move(body),
+        io::HttpRequest request{.method = std::move(method),
+                                .url = target_.url,
+                                .headers = target_.headers,
+                                .body = std::move(body),
                                 .max_response_bytes = options_.max_message_bytes};
         const bool post = request.method == "POST";
         request.headers.set("Accept", post ? "application/json, text/event-stream" : "text/event-stream");
@@ -89,11 +94,13 @@ private:
         return request;
     }
 
-    io::HttpRequest make_post(const std::string& method, const ClientSession::Prepared& prepared, const std::string& tool) const {
+    io::HttpRequest make_post(const std::string& method, const ClientSession::Prepared& prepared,
+                              const std::string& tool) const {
         io::HttpRequest request = make_request("POST", prepared.text);
         if (session_.era() != Era::modern) return request;
         const auto mirrored = mirrored_.find(tool);
-        add_mirror_headers(request.headers, method, prepared.params, mirrored == mirrored_.end() ? std::span<const MirroredParam>() : mirrored->second);
+        add_mirror_headers(request.headers, method, prepared.params,
+                           mirrored == mirrored_.end() ? std::span<const MirroredParam>() : mirrored->second);
         return request;
     }
 
@@ -104,12 +111,14 @@ private:
         auto stream = co_await http_.open(std::move(request), headers_by);
         if (!stream) co_return transport_failure(stream.error(), limit, ask);
         if ((*stream)->status() != 200) co_return co_await read_refusal(**stream, ask);
-        if (const auto id = (*stream)->headers().get("Mcp-Session-Id"); id && ask.method == "initialize") session_id_ = *id;
+        if (const auto id = (*stream)->headers().get("Mcp-Session-Id"); id && ask.method == "initialize")
+            session_id_ = *id;
         if (is_event_stream((*stream)->headers())) co_return co_await read_events(std::move(*stream), ask, prepared.id);
         PINCER_CO_TRY(const std::string body, co_await read_body(**stream, ask, options_.max_message_bytes));
         std::optional<Outcome> outcome;
         take_text(body, ask, prepared.id, outcome);
-        if (!outcome) co_return PINCER_FAIL(protocol, "{}: HTTP 200 without an answer to the request", subject(ask.tool));
+        if (!outcome)
+            co_return PINCER_FAIL(protocol, "{}: HTTP 200 without an answer to the request", subject(ask.tool));
         co_return std::move(*outcome);
     }
 
@@ -134,7 +143,8 @@ private:
             auto piece = co_await stream.read_some(deadline);
             if (!piece) co_return transport_failure(piece.error(), limit, ask);
             if (piece->empty()) co_return body;
-            if (body.size() + piece->size() > most) co_return PINCER_FAIL(too_large, "{}: the answer is over {} bytes", subject(ask.tool), most);
+            if (body.size() + piece->size() > most)
+                co_return PINCER_FAIL(too_large, "{}: the answer is over {} bytes", subject(ask.tool), most);
             body += *piece;
         }
     }
@@ -143,7 +153,9 @@ private:
     Task<Result<Outcome>> read_refusal(io::HttpStream& stream, const Ask& ask) {
         const int status = stream.status();
         const Result<std::string> body = co_await read_body(stream, ask, kMaxErrorBody);
-        if (status == 401) co_return PINCER_FAIL(unauthenticated, "{}: the server wants other credentials (HTTP 401)", subject(ask.tool));
+        if (status == 401)
+            co_return PINCER_FAIL(unauthenticated, "{}: the server wants other credentials (HTTP 401)",
+                                  subject(ask.tool));
         if (status == 403) co_return PINCER_FAIL(forbidden, "{}: the server forbids it (HTTP 403)", subject(ask.tool));
         if (status == 404 && !session_id_.empty()) {
             closed_.set();  // the session is over; whoever owns us connects anew
@@ -187,14 +199,16 @@ private:
     }
 
     // Until the answer is there or the stream ends; an error only when waiting any longer makes no sense.
-    Task<Result<>> read_stream(io::HttpStream& stream, Ask& ask, const jsonrpc::RequestId& id, Tail& tail, std::optional<Outcome>& outcome) {
+    Task<Result<>> read_stream(io::HttpStream& stream, Ask& ask, const jsonrpc::RequestId& id, Tail& tail,
+                               std::optional<Outcome>& outcome) {
         io::SseParser parser(options_.max_message_bytes);
         std::vector<io::SseEvent> events;
         while (!outcome) {
             const Limit limit = ask.patience.next();
             const Deadline deadline(limit.at);
             auto piece = co_await stream.read_some(deadline);
-            if (!piece && (piece.error().code() == ErrorCode::io || piece.error().code() == ErrorCode::unavailable)) co_return Result<>();
+            if (!piece && (piece.error().code() == ErrorCode::io || piece.error().code() == ErrorCode::unavailable))
+                co_return Result<>();
             if (!piece) co_return transport_failure(piece.error(), limit, ask);
             if (piece->empty()) co_return Result<>();
             events.clear();
@@ -233,7 +247,9 @@ private:
     Task<> post(io::HttpRequest request) {
         const Deadline deadline = Deadline::after(kFarewell);
         auto response = co_await http_.send(std::move(request), deadline);
-        if (!response) log::debug("mcp.client.post_failed", {{"server", options_.server_name}, {"why", response.error().message()}});
+        if (!response)
+            log::debug("mcp.client.post_failed",
+                       {{"server", options_.server_name}, {"why", response.error().message()}});
     }
 
     // One long stream of what the server has to say: GET in the legacy era, subscriptions/listen in the modern one.
@@ -289,7 +305,8 @@ private:
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Client>>> Client::over_http(io::Runtime& runtime, io::HttpClient& http, HttpTarget target, ClientOptions options) {
+Task<Result<std::unique_ptr<Client>>> Client::over_http(io::Runtime& runtime, io::HttpClient& http, HttpTarget target,
+                                                        ClientOptions options) {
     auto client = std::make_unique<HttpClientEnd>(runtime, http, std::move(target), std::move(options));
     const Result<> opened = co_await client->handshake();
     if (!opened) {

@@ -12,7 +12,8 @@ void ClientSession::use_legacy(std::string version) {
     version_ = std::move(version);
 }
 
-Result<ClientSession::Prepared> ClientSession::prepare(std::string_view method, json::object params, const json::object& extra, bool wants_progress) {
+Result<ClientSession::Prepared> ClientSession::prepare(std::string_view method, json::object params,
+                                                       const json::object& extra, bool wants_progress) {
     json::object all_meta = extra;
     if (era_ == Era::modern) {
         all_meta[meta::kProtocolVersion] = kModernVersion;
@@ -73,7 +74,8 @@ void ClientSession::take_notification(jsonrpc::Notification& note, std::vector<E
     const auto id = token ? jsonrpc::RequestId::from_json(*token) : std::nullopt;
     const auto done = json::number_at(note.params, "progress");
     if (!id || !done) return;
-    out.push_back(ProgressOf{*id, {*done, json::number_at(note.params, "total"), json::string_or(note.params, "message")}});
+    out.push_back(
+        ProgressOf{*id, {*done, json::number_at(note.params, "total"), json::string_or(note.params, "message")}});
 }
 
 }  // namespace pincer::mcp

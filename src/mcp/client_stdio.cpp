@@ -11,7 +11,11 @@ namespace {
 class StdioClient final : public ClientBase {
 public:
     StdioClient(io::Runtime& runtime, std::unique_ptr<io::LineStream> stream, ClientOptions options)
-        : ClientBase(std::move(options)), runtime_(runtime), stream_(std::move(stream)), tasks_(runtime), closed_(runtime) {
+        : ClientBase(std::move(options)),
+          runtime_(runtime),
+          stream_(std::move(stream)),
+          tasks_(runtime),
+          closed_(runtime) {
         tasks_.spawn(read_lines());
     }
     ~StdioClient() override { PINCER_ASSERT(tasks_.size() == 0, "close() was awaited"); }
@@ -28,7 +32,8 @@ public:
 protected:
     Task<Result<Outcome>> exchange(Ask ask) override {
         if (!is_open()) co_return fail_lost(false, ask.tool);
-        PINCER_CO_TRY(const auto prepared, session_.prepare(ask.method, std::move(ask.params), ask.meta, bool(ask.on_progress)));
+        PINCER_CO_TRY(const auto prepared,
+                      session_.prepare(ask.method, std::move(ask.params), ask.meta, bool(ask.on_progress)));
         Waiting waiting(runtime_, ask);
         waiting_.emplace(prepared.id, &waiting);
         enqueue(std::move(prepared.text));
@@ -36,7 +41,8 @@ protected:
         waiting_.erase(prepared.id);
         const bool gave_up = !outcome && session_.abandon(prepared.id);
         // `initialize` may not be cancelled, and a probe without an answer may not even be understood.
-        if (gave_up && is_open() && !facts_.version.empty()) enqueue(session_.cancellation(prepared.id, outcome.error().message()));
+        if (gave_up && is_open() && !facts_.version.empty())
+            enqueue(session_.cancellation(prepared.id, outcome.error().message()));
         co_return outcome;
     }
 
@@ -148,7 +154,8 @@ private:
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Client>>> Client::over_stdio(io::Runtime& runtime, std::unique_ptr<io::LineStream> stream, ClientOptions options) {
+Task<Result<std::unique_ptr<Client>>> Client::over_stdio(io::Runtime& runtime, std::unique_ptr<io::LineStream> stream,
+                                                         ClientOptions options) {
     auto client = std::make_unique<StdioClient>(runtime, std::move(stream), std::move(options));
     const Result<> opened = co_await client->handshake();
     if (!opened) {

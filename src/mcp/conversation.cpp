@@ -5,7 +5,9 @@
 namespace pincer::mcp {
 
 Conversation::Conversation(io::Runtime& runtime, Server& server, Principal principal)
-    : server_(server), session_(server, std::move(principal)), runner_(runtime, [this](CallKey key, Result<ToolResult> result) {
+    : server_(server),
+      session_(server, std::move(principal)),
+      runner_(runtime, [this](CallKey key, Result<ToolResult> result) {
           if (stopping_) return;
           session_.finish(key, std::move(result), out_);
           route();
@@ -72,7 +74,8 @@ void Conversation::route() {
         if (found == streams_.end()) continue;
         const StreamRef stream = found->second;
         streams_.erase(found);
-        const bool last = std::none_of(streams_.begin(), streams_.end(), [&](const auto& entry) { return entry.second == stream; });
+        const bool last =
+            std::none_of(streams_.begin(), streams_.end(), [&](const auto& entry) { return entry.second == stream; });
         if (last) stream->finish();
     }
     for (auto& start : std::exchange(out_.start, {})) runner_.start(std::move(start));

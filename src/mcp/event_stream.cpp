@@ -57,8 +57,10 @@ Task<EventStream::Ending> EventStream::pump(io::BodyWriter& writer, std::uint64_
         if (!written) ending = Ending::peer_gone;
     }
     while (ending == Ending::complete) {
-        if (reader_ != me) ending = Ending::replaced;
-        else if (gone_ >= me) ending = Ending::peer_gone;
+        if (reader_ != me)
+            ending = Ending::replaced;
+        else if (gone_ >= me)
+            ending = Ending::peer_gone;
         if (ending != Ending::complete) break;
         std::string piece;
         for (const Kept& event : events_) {
@@ -101,7 +103,8 @@ std::optional<std::pair<std::string, std::uint64_t>> EventStream::parse_event_id
     const auto cut = id.rfind('_');
     if (cut == std::string_view::npos || id.size() > 128) return std::nullopt;
     const std::string_view digits = id.substr(cut + 1);
-    if (digits.empty() || digits.size() > 18 || digits.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+    if (digits.empty() || digits.size() > 18 || digits.find_first_not_of("0123456789") != std::string_view::npos)
+        return std::nullopt;
     return std::pair(std::string(id.substr(0, cut)), std::uint64_t(std::stoull(std::string(digits))));
 }
 

@@ -13,7 +13,8 @@ constexpr std::string_view kSentinelEnd = "?=";
 constexpr std::size_t kMaxDepth = 32;
 
 bool is_sentinel(std::string_view text) {
-    return text.size() >= kSentinelStart.size() + kSentinelEnd.size() && text.starts_with(kSentinelStart) && text.ends_with(kSentinelEnd);
+    return text.size() >= kSentinelStart.size() + kSentinelEnd.size() && text.starts_with(kSentinelStart) &&
+           text.ends_with(kSentinelEnd);
 }
 
 bool is_header_text(std::string_view text) {
@@ -74,10 +75,12 @@ Result<> collect(const json::object& schema, std::vector<std::string>& path, std
             if (!token) return PINCER_FAIL(invalid_argument, "x-mcp-header of {} is not a header name", path.back());
             const std::string type = json::string_or(*property, "type");
             if (type != "string" && type != "integer" && type != "boolean") {
-                return PINCER_FAIL(invalid_argument, "x-mcp-header stands at {}, which is no string, integer or boolean", path.back());
+                return PINCER_FAIL(invalid_argument,
+                                   "x-mcp-header stands at {}, which is no string, integer or boolean", path.back());
             }
             for (const auto& known : out) {
-                if (iequals(known.name, std::string_view(name->get_string()))) return PINCER_FAIL(invalid_argument, "x-mcp-header {} is used twice", known.name);
+                if (iequals(known.name, std::string_view(name->get_string())))
+                    return PINCER_FAIL(invalid_argument, "x-mcp-header {} is used twice", known.name);
             }
             out.push_back({std::string(name->get_string()), path});
         }
@@ -92,7 +95,8 @@ std::size_t count_annotations(const json::value& v, std::size_t depth) {
     if (depth > 2 * kMaxDepth) return 0;
     std::size_t count = 0;
     if (const json::object* o = v.if_object()) {
-        for (const auto& field : *o) count += (field.key() == "x-mcp-header" ? 1 : 0) + count_annotations(field.value(), depth + 1);
+        for (const auto& field : *o)
+            count += (field.key() == "x-mcp-header" ? 1 : 0) + count_annotations(field.value(), depth + 1);
     } else if (const json::array* a = v.if_array()) {
         for (const json::value& item : *a) count += count_annotations(item, depth + 1);
     }
@@ -127,18 +131,21 @@ Result<std::vector<MirroredParam>> mirrored_params(const json::object& input_sch
     return out;
 }
 
-void add_mirror_headers(io::Headers& headers, std::string_view method, const json::object& params, std::span<const MirroredParam> mirrored) {
+void add_mirror_headers(io::Headers& headers, std::string_view method, const json::object& params,
+                        std::span<const MirroredParam> mirrored) {
     headers.set("Mcp-Method", std::string(method));
     const std::string_view field = named_field(method);
     if (!field.empty()) headers.set("Mcp-Name", encode_header_value(json::string_or(params, field)));
     const json::object* arguments = json::object_at(params, "arguments");
     for (const MirroredParam& param : mirrored) {
         const json::value* v = arguments ? at_path(*arguments, param.path) : nullptr;
-        if (const auto text = v ? as_text(*v) : std::nullopt) headers.set("Mcp-Param-" + param.name, encode_header_value(*text));
+        if (const auto text = v ? as_text(*v) : std::nullopt)
+            headers.set("Mcp-Param-" + param.name, encode_header_value(*text));
     }
 }
 
-std::optional<std::string> mirror_mismatch(const io::Headers& headers, const jsonrpc::Request& request, std::span<const MirroredParam> mirrored) {
+std::optional<std::string> mirror_mismatch(const io::Headers& headers, const jsonrpc::Request& request,
+                                           std::span<const MirroredParam> mirrored) {
     const auto method = headers.get("Mcp-Method");
     if (!method) return "Header mismatch: Mcp-Method is missing";
     if (*method != request.method) return "Header mismatch: Mcp-Method does not match the body";
@@ -155,7 +162,8 @@ std::optional<std::string> mirror_mismatch(const io::Headers& headers, const jso
         const json::value* v = arguments ? at_path(*arguments, param.path) : nullptr;
         const auto raw = headers.get("Mcp-Param-" + param.name);
         if (!v && !raw) continue;
-        if (!v || !raw) return fmt::format("Header mismatch: Mcp-Param-{} is {}", param.name, v ? "missing" : "not in the body");
+        if (!v || !raw)
+            return fmt::format("Header mismatch: Mcp-Param-{} is {}", param.name, v ? "missing" : "not in the body");
         const auto value = decode_header_value(*raw);
         if (!value) return fmt::format("Header mismatch: Mcp-Param-{}: {}", param.name, value.error().message());
         if (!same(*v, *value)) return fmt::format("Header mismatch: Mcp-Param-{} does not match the body", param.name);

@@ -15,7 +15,8 @@ using ExchangeRef = std::shared_ptr<io::Exchange>;
 
 constexpr int kRefused = -32000;  // implementation-defined range: errors of the HTTP layer
 
-io::ServerResponse error_response(int status, int code, std::string message, const std::optional<jsonrpc::RequestId>& id = std::nullopt) {
+io::ServerResponse error_response(int status, int code, std::string message,
+                                  const std::optional<jsonrpc::RequestId>& id = std::nullopt) {
     return io::ServerResponse::json(status, jsonrpc::encode_error(id, {code, std::move(message), std::nullopt}));
 }
 
@@ -41,7 +42,9 @@ Accepts read_accept(const io::Headers& headers) {
 }
 
 const io::Headers& event_stream_headers() {
-    static const io::Headers headers{{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-cache, no-transform"}, {"X-Accel-Buffering", "no"}};
+    static const io::Headers headers{{"Content-Type", "text/event-stream"},
+                                     {"Cache-Control", "no-cache, no-transform"},
+                                     {"X-Accel-Buffering", "no"}};
     return headers;
 }
 
@@ -78,8 +81,14 @@ using SessionRef = std::shared_ptr<LegacySession>;
 
 class HttpEndpoint::Impl {
 public:
-    Impl(io::Runtime& runtime, Server& server, crypto::Random& random, const Clock& clock, Authenticator* authenticator, HttpEndpointOptions options)
-        : runtime(runtime), server(server), random(random), clock(clock), authenticator(authenticator), options(std::move(options)),
+    Impl(io::Runtime& runtime, Server& server, crypto::Random& random, const Clock& clock, Authenticator* authenticator,
+         HttpEndpointOptions options)
+        : runtime(runtime),
+          server(server),
+          random(random),
+          clock(clock),
+          authenticator(authenticator),
+          options(std::move(options)),
           tasks(runtime) {}
 
     Task<> handle(ExchangeRef exchange);
@@ -123,13 +132,17 @@ static Task<> respond(ExchangeRef exchange, io::ServerResponse response) {
 std::optional<io::ServerResponse> HttpEndpoint::Impl::refuse_origin(const io::ServerRequest& request) const {
     const auto authority = request.headers.get("Host");
     const std::string host = authority ? host_of(*authority) : "";
-    const bool known = is_loopback_name(host) || std::find(options.allowed_hosts.begin(), options.allowed_hosts.end(), host) != options.allowed_hosts.end();
+    const bool known = is_loopback_name(host) || std::find(options.allowed_hosts.begin(), options.allowed_hosts.end(),
+                                                           host) != options.allowed_hosts.end();
     if (!known) return error_response(403, kRefused, "Forbidden: this Host is not served here");
     const auto origin = request.headers.get("Origin");
-    if (!origin || std::find(options.allowed_origins.begin(), options.allowed_origins.end(), *origin) != options.allowed_origins.end()) return std::nullopt;
+    if (!origin || std::find(options.allowed_origins.begin(), options.allowed_origins.end(), *origin) !=
+                       options.allowed_origins.end())
+        return std::nullopt;
     // A page from this very machine may call a server on this very machine, whatever the ports.
     const auto scheme_end = origin->find("://");
-    const bool local = scheme_end != std::string_view::npos && is_loopback_name(host_of(origin->substr(scheme_end + 3)));
+    const bool local =
+        scheme_end != std::string_view::npos && is_loopback_name(host_of(origin->substr(scheme_end + 3)));
     if (local && is_loopback_name(host)) return std::nullopt;
     return error_response(403, kRefused, "Forbidden: this Origin may not call");
 }
@@ -142,7 +155,8 @@ Task<> HttpEndpoint::Impl::handle(ExchangeRef exchange) {
     if (authenticator) {
         auto known = authenticator->authenticate(request);
         if (!known) {
-            auto refusal = error_response(known.error().status, kRefused, known.error().status == 401 ? "Unauthorized" : "Forbidden");
+            auto refusal = error_response(known.error().status, kRefused,
+                                          known.error().status == 401 ? "Unauthorized" : "Forbidden");
             refusal.headers.set("WWW-Authenticate", known.error().challenge);
             co_return co_await respond(exchange, std::move(refusal));
         }
@@ -162,11 +176,13 @@ Task<> HttpEndpoint::Impl::post(ExchangeRef exchange, Principal principal) {
     const io::ServerRequest& request = exchange->request();
     const auto type = request.headers.get("Content-Type");
     if (!type || !to_lower(*type).starts_with("application/json")) {
-        co_return co_await respond(exchange, error_response(415, kRefused, "Unsupported Media Type: application/json is expected"));
+        co_return co_await respond(
+            exchange, error_response(415, kRefused, "Unsupported Media Type: application/json is expected"));
     }
     const Accepts accepts = read_accept(request.headers);
     if (!accepts.json && !accepts.events) {
-        co_return co_await respond(exchange, error_response(406, kRefused, "Not Acceptable: accept application/json and text/event-stream"));
+        co_return co_await respond(
+            exchange, error_response(406, kRefused, "Not Acceptable: accept application/json and text/event-stream"));
     }
     jsonrpc::Decoded message = jsonrpc::decode(request.body, {.batch = 64});
     if (const auto* bad = std::get_if<jsonrpc::Malformed>(&message)) {
@@ -182,41 +198,58 @@ Task<> HttpEndpoint::Impl::post(ExchangeRef exchange, Principal principal) {
         const auto* meta = call ? json::object_at(call->params, "_meta") : nullptr;
         is_modern = meta && json::find(*meta, meta::kProtocolVersion);
     }
-    if (is_modern && server.options().modern) co_return co_await post_modern(exchange, std::move(principal), std::move(message), accepts);
-    if (is_modern) co_return co_await respond(exchange, error_response(400, kRefused, "Bad Request: Unsupported protocol version"));
+    if (is_modern && server.options().modern)
+        co_return co_await post_modern(exchange, std::move(principal), std::move(message), accepts);
+    if (is_modern)
+        co_return co_await respond(exchange,
+                                   error_response(400, kRefused, "Bad Request: Unsupported protocol version"));
     co_await post_legacy(exchange, std::move(principal), std::move(message), accepts);
 }
 
 // --- modern
 
-std::optional<io::ServerResponse> HttpEndpoint::Impl::refuse_modern(const io::Headers& headers, const jsonrpc::Decoded& message) const {
+std::optional<io::ServerResponse> HttpEndpoint::Impl::refuse_modern(const io::Headers& headers,
+                                                                    const jsonrpc::Decoded& message) const {
     const auto* single = std::get_if<jsonrpc::Message>(&message);
     if (!single) return error_response(400, jsonrpc::kInvalidRequest, "Invalid Request: batches are not supported");
-    if (std::holds_alternative<jsonrpc::Response>(*single)) return error_response(400, jsonrpc::kInvalidRequest, "Invalid Request: responses are not accepted");
+    if (std::holds_alternative<jsonrpc::Response>(*single))
+        return error_response(400, jsonrpc::kInvalidRequest, "Invalid Request: responses are not accepted");
     const auto* request = std::get_if<jsonrpc::Request>(single);
     if (!request) return std::nullopt;
     const json::object* meta = json::object_at(request->params, "_meta");
     const auto in_body = meta ? json::string_at(*meta, meta::kProtocolVersion) : std::nullopt;
-    if (!in_body) return error_response(400, jsonrpc::kInvalidParams, fmt::format("Invalid params: _meta[\"{}\"] is missing", meta::kProtocolVersion), request->id);
+    if (!in_body)
+        return error_response(400, jsonrpc::kInvalidParams,
+                              fmt::format("Invalid params: _meta[\"{}\"] is missing", meta::kProtocolVersion),
+                              request->id);
     if (!json::object_at(*meta, meta::kClientCapabilities)) {
-        return error_response(400, jsonrpc::kInvalidParams, fmt::format("Invalid params: _meta[\"{}\"] is missing", meta::kClientCapabilities), request->id);
+        return error_response(400, jsonrpc::kInvalidParams,
+                              fmt::format("Invalid params: _meta[\"{}\"] is missing", meta::kClientCapabilities),
+                              request->id);
     }
     const auto in_header = headers.get("MCP-Protocol-Version");
     if (in_header != in_body) {
-        return error_response(400, kHeaderMismatch, fmt::format("Header mismatch: MCP-Protocol-Version {}", in_header ? "does not match the body" : "is missing"), request->id);
+        return error_response(400, kHeaderMismatch,
+                              fmt::format("Header mismatch: MCP-Protocol-Version {}",
+                                          in_header ? "does not match the body" : "is missing"),
+                              request->id);
     }
     if (*in_body != kModernVersion) return std::nullopt;  // the session says which versions there are
     std::vector<MirroredParam> mirrored;
     if (request->method == "tools/call") {
         const auto tool = server.find_tool(json::string_or(request->params, "name"));
-        if (auto params = tool ? mirrored_params(tool->tool.info.input_schema) : std::vector<MirroredParam>()) mirrored = std::move(*params);
+        if (auto params = tool ? mirrored_params(tool->tool.info.input_schema) : std::vector<MirroredParam>())
+            mirrored = std::move(*params);
     }
-    if (auto mismatch = mirror_mismatch(headers, *request, mirrored)) return error_response(400, kHeaderMismatch, std::move(*mismatch), request->id);
+    if (auto mismatch = mirror_mismatch(headers, *request, mirrored))
+        return error_response(400, kHeaderMismatch, std::move(*mismatch), request->id);
     return std::nullopt;
 }
 
-Task<> HttpEndpoint::Impl::post_modern(ExchangeRef exchange, Principal principal, jsonrpc::Decoded message, Accepts accepts) {
-    if (auto refusal = refuse_modern(exchange->request().headers, message)) co_return co_await respond(exchange, std::move(*refusal));
+Task<> HttpEndpoint::Impl::post_modern(ExchangeRef exchange, Principal principal, jsonrpc::Decoded message,
+                                       Accepts accepts) {
+    if (auto refusal = refuse_modern(exchange->request().headers, message))
+        co_return co_await respond(exchange, std::move(*refusal));
     Conversation conversation(runtime, server, std::move(principal));
     auto taken = conversation.take(std::move(message));
     if (taken.at_once && accepts.json) {
@@ -269,8 +302,10 @@ void HttpEndpoint::Impl::sweep() {
     std::vector<SessionRef> gone;
     for (const auto& [id, session] : sessions) {
         if (!idle(session)) continue;
-        if (now - session->last_used > options.session_idle) gone.push_back(session);
-        else if (!oldest || session->last_used < oldest->last_used) oldest = session;
+        if (now - session->last_used > options.session_idle)
+            gone.push_back(session);
+        else if (!oldest || session->last_used < oldest->last_used)
+            oldest = session;
     }
     if (gone.empty() && oldest && sessions.size() >= options.max_sessions) gone.push_back(oldest);
     for (const SessionRef& session : gone) {
@@ -281,11 +316,15 @@ void HttpEndpoint::Impl::sweep() {
 
 Result<SessionRef> HttpEndpoint::Impl::open_session(Principal principal) {
     sweep();
-    if (sessions.size() >= options.max_sessions) return PINCER_FAIL(unavailable, "{} sessions are open already", sessions.size());
+    if (sessions.size() >= options.max_sessions)
+        return PINCER_FAIL(unavailable, "{} sessions are open already", sessions.size());
     auto session = std::make_shared<LegacySession>(runtime, server, std::move(principal), random.token(24));
     session->last_used = clock.steady();
     session->conversation.hear_notifications();
-    EventStreamOptions standing{.id = "s0", .replay_events = options.replay_events, .replay_bytes = options.replay_bytes, .keep_alive = options.keep_alive};
+    EventStreamOptions standing{.id = "s0",
+                                .replay_events = options.replay_events,
+                                .replay_bytes = options.replay_bytes,
+                                .keep_alive = options.keep_alive};
     auto stream = std::make_shared<EventStream>(runtime, std::move(standing));
     session->conversation.set_standing(stream);
     session->streams.emplace(stream->id(), stream);
@@ -294,11 +333,16 @@ Result<SessionRef> HttpEndpoint::Impl::open_session(Principal principal) {
 
 StreamRef HttpEndpoint::Impl::new_stream(LegacySession& session) {
     if (session.streams.size() > options.max_streams_per_session) {
-        const auto done = std::find_if(session.streams.begin(), session.streams.end(), [](const auto& s) { return s.second->finished() && !s.second->attached(); });
+        const auto done = std::find_if(session.streams.begin(), session.streams.end(),
+                                       [](const auto& s) { return s.second->finished() && !s.second->attached(); });
         if (done != session.streams.end()) session.streams.erase(done);
     }
-    EventStreamOptions stream_options{.id = fmt::format("s{}", session.next_stream++), .replay_events = options.replay_events, .replay_bytes = options.replay_bytes,
-                                      .keep_alive = options.keep_alive, .priming_event = session.conversation.session().legacy_version() >= "2025-11-25", .retry = options.retry};
+    EventStreamOptions stream_options{.id = fmt::format("s{}", session.next_stream++),
+                                      .replay_events = options.replay_events,
+                                      .replay_bytes = options.replay_bytes,
+                                      .keep_alive = options.keep_alive,
+                                      .priming_event = session.conversation.session().legacy_version() >= "2025-11-25",
+                                      .retry = options.retry};
     auto stream = std::make_shared<EventStream>(runtime, std::move(stream_options));
     // Beyond the limit a stream works but cannot be resumed.
     if (session.streams.size() <= options.max_streams_per_session) session.streams.emplace(stream->id(), stream);
@@ -310,7 +354,8 @@ Task<> HttpEndpoint::Impl::finish_session(SessionRef session) {
     co_await session->conversation.stop();
 }
 
-Task<> HttpEndpoint::Impl::post_legacy(ExchangeRef exchange, Principal principal, jsonrpc::Decoded message, Accepts accepts) {
+Task<> HttpEndpoint::Impl::post_legacy(ExchangeRef exchange, Principal principal, jsonrpc::Decoded message,
+                                       Accepts accepts) {
     const io::Headers& headers = exchange->request().headers;
     const auto* single = std::get_if<jsonrpc::Message>(&message);
     const auto* request = single ? std::get_if<jsonrpc::Request>(single) : nullptr;
@@ -321,7 +366,8 @@ Task<> HttpEndpoint::Impl::post_legacy(ExchangeRef exchange, Principal principal
         if (!opened) co_return co_await respond(exchange, error_response(503, kRefused, opened.error().message()));
         session = std::move(*opened);
     } else if (!headers.has("Mcp-Session-Id")) {
-        co_return co_await respond(exchange, error_response(400, kRefused, "Bad Request: Mcp-Session-Id header is required"));
+        co_return co_await respond(exchange,
+                                   error_response(400, kRefused, "Bad Request: Mcp-Session-Id header is required"));
     } else {
         session = find_session(headers, principal);
         if (!session) co_return co_await respond(exchange, error_response(404, kRefused, "Session not found"));
@@ -366,8 +412,11 @@ Task<> HttpEndpoint::Impl::post_legacy(ExchangeRef exchange, Principal principal
 
 Task<> HttpEndpoint::Impl::get(ExchangeRef exchange, Principal principal) {
     const io::Headers& headers = exchange->request().headers;
-    if (!read_accept(headers).events) co_return co_await respond(exchange, error_response(406, kRefused, "Not Acceptable: accept text/event-stream"));
-    if (!headers.has("Mcp-Session-Id")) co_return co_await respond(exchange, error_response(400, kRefused, "Bad Request: Mcp-Session-Id header is required"));
+    if (!read_accept(headers).events)
+        co_return co_await respond(exchange, error_response(406, kRefused, "Not Acceptable: accept text/event-stream"));
+    if (!headers.has("Mcp-Session-Id"))
+        co_return co_await respond(exchange,
+                                   error_response(400, kRefused, "Bad Request: Mcp-Session-Id header is required"));
     const SessionRef session = find_session(headers, principal);
     if (!session) co_return co_await respond(exchange, error_response(404, kRefused, "Session not found"));
     StreamRef stream = session->conversation.standing();
@@ -375,11 +424,14 @@ Task<> HttpEndpoint::Impl::get(ExchangeRef exchange, Principal principal) {
     if (const auto last = headers.get("Last-Event-ID")) {
         const auto parsed = EventStream::parse_event_id(*last);
         const auto found = parsed ? session->streams.find(parsed->first) : session->streams.end();
-        if (found == session->streams.end()) co_return co_await respond(exchange, error_response(400, kRefused, "Bad Request: this event is no longer known"));
+        if (found == session->streams.end())
+            co_return co_await respond(exchange,
+                                       error_response(400, kRefused, "Bad Request: this event is no longer known"));
         stream = found->second;
         after = parsed->second;
     } else if (stream->attached()) {
-        co_return co_await respond(exchange, error_response(409, kRefused, "Conflict: the session has its stream already"));
+        co_return co_await respond(exchange,
+                                   error_response(409, kRefused, "Conflict: the session has its stream already"));
     }
     ++session->exchanges;
     io::Headers stream_headers = event_stream_headers();
@@ -391,7 +443,9 @@ Task<> HttpEndpoint::Impl::get(ExchangeRef exchange, Principal principal) {
 
 Task<> HttpEndpoint::Impl::end_session(ExchangeRef exchange, Principal principal) {
     const io::Headers& headers = exchange->request().headers;
-    if (!headers.has("Mcp-Session-Id")) co_return co_await respond(exchange, error_response(400, kRefused, "Bad Request: Mcp-Session-Id header is required"));
+    if (!headers.has("Mcp-Session-Id"))
+        co_return co_await respond(exchange,
+                                   error_response(400, kRefused, "Bad Request: Mcp-Session-Id header is required"));
     const SessionRef session = find_session(headers, principal);
     if (!session) co_return co_await respond(exchange, error_response(404, kRefused, "Session not found"));
     sessions.erase(session->id);
@@ -409,9 +463,12 @@ Task<> HttpEndpoint::Impl::stop() {
     co_await tasks.stop();
 }
 
-HttpEndpoint::HttpEndpoint(io::Runtime& runtime, Server& server, crypto::Random& random, const Clock& clock, Authenticator* authenticator, HttpEndpointOptions options)
+HttpEndpoint::HttpEndpoint(io::Runtime& runtime, Server& server, crypto::Random& random, const Clock& clock,
+                           Authenticator* authenticator, HttpEndpointOptions options)
     : impl_(std::make_unique<Impl>(runtime, server, random, clock, authenticator, std::move(options))) {}
-HttpEndpoint::~HttpEndpoint() { PINCER_ASSERT(impl_->sessions.empty() && impl_->modern.empty(), "stop() was awaited, and the HTTP server stopped"); }
+HttpEndpoint::~HttpEndpoint() {
+    PINCER_ASSERT(impl_->sessions.empty() && impl_->modern.empty(), "stop() was awaited, and the HTTP server stopped");
+}
 
 Task<> HttpEndpoint::handle(std::shared_ptr<io::Exchange> exchange) { return impl_->handle(std::move(exchange)); }
 io::HttpHandler HttpEndpoint::handler() {

@@ -23,7 +23,9 @@ public:
 
 struct HttpFixture {
     explicit HttpFixture(Authenticator* authenticator = nullptr, HttpEndpointOptions endpoint_options = {})
-        : gate(runtime), cancelled(runtime), server({.implementation = {"fixture", "1"}}),
+        : gate(runtime),
+          cancelled(runtime),
+          server({.implementation = {"fixture", "1"}}),
           endpoint(runtime, server, random, clock, authenticator, std::move(endpoint_options)) {
         add_tools();
         auto opened = io::HttpServer::listen(runtime, {}, endpoint.handler());
@@ -34,12 +36,20 @@ struct HttpFixture {
     }
 
     void add_tools() {
-        EXPECT_TRUE(server.add_tool({.info = {.name = "echo"}, .now = [](const ToolCall& call) -> Result<ToolResult> { return ToolResult::of(call.arguments); }}));
-        EXPECT_TRUE(server.add_tool({.info = {.name = "who"}, .now = [](const ToolCall& call) -> Result<ToolResult> { return ToolResult::text(call.principal.id); }}));
-        EXPECT_TRUE(server.add_tool({.info = {.name = "steps"}, .run = [](ToolCall call) { return count_steps(std::move(call)); }}));
+        EXPECT_TRUE(server.add_tool({.info = {.name = "echo"}, .now = [](const ToolCall& call) -> Result<ToolResult> {
+                                         return ToolResult::of(call.arguments);
+                                     }}));
+        EXPECT_TRUE(server.add_tool({.info = {.name = "who"}, .now = [](const ToolCall& call) -> Result<ToolResult> {
+                                         return ToolResult::text(call.principal.id);
+                                     }}));
+        EXPECT_TRUE(server.add_tool(
+            {.info = {.name = "steps"}, .run = [](ToolCall call) { return count_steps(std::move(call)); }}));
         EXPECT_TRUE(server.add_tool({.info = {.name = "gate"}, .run = [this](ToolCall) { return wait_at_gate(); }}));
-        const auto schema = json::parse_object(R"({"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}})");
-        EXPECT_TRUE(server.add_tool({.info = {.name = "mirrored", .input_schema = *schema}, .now = [](const ToolCall& call) -> Result<ToolResult> { return ToolResult::of(call.arguments); }}));
+        const auto schema = json::parse_object(
+            R"({"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}})");
+        EXPECT_TRUE(server.add_tool(
+            {.info = {.name = "mirrored", .input_schema = *schema},
+             .now = [](const ToolCall& call) -> Result<ToolResult> { return ToolResult::of(call.arguments); }}));
     }
     static Task<Result<ToolResult>> count_steps(ToolCall call) {
         for (int i = 1; i <= 3; ++i) {
@@ -65,7 +75,8 @@ struct HttpFixture {
 
     Task<Result<io::HttpResponse>> send(std::string method, std::string body, io::Headers extra = {}) {
         io::HttpRequest request{.method = method, .url = url, .headers = std::move(extra), .body = std::move(body)};
-        if (method == "POST" && !request.headers.has("Content-Type")) request.headers.set("Content-Type", "application/json");
+        if (method == "POST" && !request.headers.has("Content-Type"))
+            request.headers.set("Content-Type", "application/json");
         if (!request.headers.has("Accept")) request.headers.set("Accept", "application/json, text/event-stream");
         const Deadline deadline = Deadline::after(Millis(5000));
         co_return co_await http->send(std::move(request), deadline);
@@ -83,12 +94,14 @@ struct HttpFixture {
     io::Url url;
 };
 
-constexpr const char* kInitialize = R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}})";
+constexpr const char* kInitialize =
+    R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}})";
 constexpr const char* kPing = R"({"jsonrpc":"2.0","id":2,"method":"ping"})";
 
 std::string modern(const std::string& method, const std::string& more = "", const std::string& version = "2026-07-28") {
-    return fmt::format(R"({{"jsonrpc":"2.0","id":1,"method":"{}","params":{{{}"_meta":{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}})",
-                       method, more, version);
+    return fmt::format(
+        R"({{"jsonrpc":"2.0","id":1,"method":"{}","params":{{{}"_meta":{{"io.modelcontextprotocol/protocolVersion":"{}","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}})",
+        method, more, version);
 }
 
 class OverHttp : public ::testing::TestWithParam<EraChoice> {
@@ -99,7 +112,8 @@ protected:
         HttpFixture fixture;
         fixture.run([&](HttpFixture& f) { return connect_and_run(f, body, options); });
     }
-    static Task<> connect_and_run(HttpFixture& f, std::function<Task<>(HttpFixture&, Client&)>& body, ClientOptions options) {
+    static Task<> connect_and_run(HttpFixture& f, std::function<Task<>(HttpFixture&, Client&)>& body,
+                                  ClientOptions options) {
         HttpTarget target{f.url, {}};
         auto client = co_await Client::over_http(f.runtime, *f.http, std::move(target), std::move(options));
         EXPECT_TRUE(client) << client.error().message();
@@ -161,11 +175,13 @@ TEST_P(OverHttp, hear_of_changed_tools) {
     io::Event* changed = nullptr;
     ClientOptions options;
     options.on_tools_changed = [&] { changed->set(); };
-    with_client([&](HttpFixture& f, Client& client) {
-        event = std::make_unique<io::Event>(f.runtime);
-        changed = event.get();
-        return Body::run(f, client, changed);
-    }, std::move(options));
+    with_client(
+        [&](HttpFixture& f, Client& client) {
+            event = std::make_unique<io::Event>(f.runtime);
+            changed = event.get();
+            return Body::run(f, client, changed);
+        },
+        std::move(options));
 }
 
 struct Refusal {
@@ -210,17 +226,27 @@ TEST(HttpEndpoint, refuses_each_thing_in_its_own_way) {
         {"modern response", "POST", R"({"jsonrpc":"2.0","id":1,"result":{}})", m, 400, "-32600"},
         {"no meta", "POST", R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})", m, 400, "-32602"},
         {"no version header", "POST", modern("tools/list"), {{"Mcp-Method", "tools/list"}}, 400, "-32020"},
-        {"version differs", "POST", modern("tools/list", "", "2027-01-01"), with({{"Mcp-Method", "tools/list"}}), 400, "-32020"},
-        {"unknown version", "POST", modern("tools/list", "", "2027-01-01"), {{"MCP-Protocol-Version", "2027-01-01"}}, 400, R"("supported":["2026-07-28"])"},
+        {"version differs", "POST", modern("tools/list", "", "2027-01-01"), with({{"Mcp-Method", "tools/list"}}), 400,
+         "-32020"},
+        {"unknown version",
+         "POST",
+         modern("tools/list", "", "2027-01-01"),
+         {{"MCP-Protocol-Version", "2027-01-01"}},
+         400,
+         R"("supported":["2026-07-28"])"},
         {"no method header", "POST", modern("tools/list"), m, 400, "-32020"},
         {"method differs", "POST", modern("tools/list"), with({{"Mcp-Method", "Tools/List"}}), 400, "-32020"},
         {"no name header", "POST", call, with({{"Mcp-Method", "tools/call"}}), 400, "-32020"},
         {"name differs", "POST", call, with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "who"}}), 400, "-32020"},
-        {"broken sentinel", "POST", call, with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "=?base64?%%?="}}), 400, "-32020"},
-        {"no param header", "POST", region, with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "mirrored"}}), 400, "-32020"},
-        {"param differs", "POST", region, with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "mirrored"}, {"Mcp-Param-Region", "us"}}), 400, "-32020"},
+        {"broken sentinel", "POST", call, with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "=?base64?%%?="}}), 400,
+         "-32020"},
+        {"no param header", "POST", region, with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "mirrored"}}), 400,
+         "-32020"},
+        {"param differs", "POST", region,
+         with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "mirrored"}, {"Mcp-Param-Region", "us"}}), 400, "-32020"},
         {"unknown method", "POST", modern("nope"), with({{"Mcp-Method", "nope"}}), 404, "-32601"},
-        {"sentinel name is fine", "POST", call, with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "=?base64?ZWNobw==?="}}), 200},
+        {"sentinel name is fine", "POST", call,
+         with({{"Mcp-Method", "tools/call"}, {"Mcp-Name", "=?base64?ZWNobw==?="}}), 200},
         {"local origin is fine", "POST", kInitialize, {{"Origin", "http://localhost:5173"}}, 200, "2025-11-25"},
         {"modern notification", "POST", R"({"jsonrpc":"2.0","method":"notifications/x"})", m, 202},
     };
@@ -241,8 +267,12 @@ public:
         status = response.status;
         co_return Result<>();
     }
-    Task<Result<std::unique_ptr<io::BodyWriter>>> start_body(int, io::Headers) override { co_return PINCER_FAIL(unavailable, "not here"); }
-    Task<Result<std::unique_ptr<io::WebSocket>>> accept_websocket(io::Headers, std::size_t) override { co_return PINCER_FAIL(unavailable, "not here"); }
+    Task<Result<std::unique_ptr<io::BodyWriter>>> start_body(int, io::Headers) override {
+        co_return PINCER_FAIL(unavailable, "not here");
+    }
+    Task<Result<std::unique_ptr<io::WebSocket>>> accept_websocket(io::Headers, std::size_t) override {
+        co_return PINCER_FAIL(unavailable, "not here");
+    }
     int status = 0;
 
 private:
@@ -252,8 +282,14 @@ private:
 TEST(HttpEndpoint, refuses_hosts_that_are_not_its_own) {
     struct Body {
         static Task<> run(HttpFixture& f) {
-            for (const auto& [host, status] : std::initializer_list<std::pair<const char*, int>>{{"evil.example", 403}, {"127.0.0.1.evil.example", 403}, {"", 403},
-                     {"localhost:1", 200}, {"[::1]:1", 200}, {"LocalHost", 200}, {"mcp.corp:8443", 200}}) {
+            for (const auto& [host, status] :
+                 std::initializer_list<std::pair<const char*, int>>{{"evil.example", 403},
+                                                                    {"127.0.0.1.evil.example", 403},
+                                                                    {"", 403},
+                                                                    {"localhost:1", 200},
+                                                                    {"[::1]:1", 200},
+                                                                    {"LocalHost", 200},
+                                                                    {"mcp.corp:8443", 200}}) {
                 auto exchange = std::make_shared<HandExchange>();
                 io::ServerRequest& request = exchange->request();
                 request.method = "POST";
@@ -287,7 +323,8 @@ TEST(HttpEndpoint, a_session_belongs_to_whom_it_was_given_and_ends_with_delete) 
             EXPECT_EQ(stolen->status, 404);
             auto pinged = co_await f.send("POST", kPing, mine);
             EXPECT_EQ(pinged->body, R"({"jsonrpc":"2.0","id":2,"result":{}})");
-            auto who = co_await f.send("POST", R"({"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"who"}})", mine);
+            auto who = co_await f.send(
+                "POST", R"({"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"who"}})", mine);
             EXPECT_NE(who->body.find("alice"), std::string::npos);
             auto ended = co_await f.send("DELETE", "", mine);
             EXPECT_EQ(ended->status, 200);
@@ -323,8 +360,12 @@ TEST(HttpEndpoint, a_broken_off_stream_is_taken_up_again_where_it_ended) {
     struct Body {
         static Task<> run(HttpFixture& f) {
             auto opened = co_await f.send("POST", kInitialize);
-            const io::Headers session{{"Mcp-Session-Id", std::string(opened->headers.get("Mcp-Session-Id").value_or(""))}};
-            auto done = co_await f.send("POST", R"({"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"steps","_meta":{"progressToken":1}}})", session);
+            const io::Headers session{
+                {"Mcp-Session-Id", std::string(opened->headers.get("Mcp-Session-Id").value_or(""))}};
+            auto done = co_await f.send(
+                "POST",
+                R"({"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"steps","_meta":{"progressToken":1}}})",
+                session);
             EXPECT_EQ(done->headers.get("Content-Type"), "text/event-stream");
             EXPECT_TRUE(done->body.starts_with("id: s1_0\nretry: 1000\ndata: \n\n")) << done->body;
             io::Headers again = session;
@@ -346,7 +387,10 @@ TEST(HttpEndpoint, a_broken_off_stream_is_taken_up_again_where_it_ended) {
 TEST(HttpEndpoint, answers_in_json_to_who_takes_no_stream) {
     struct Body {
         static Task<> run(HttpFixture& f) {
-            io::Headers headers{{"Accept", "application/json"}, {"MCP-Protocol-Version", "2026-07-28"}, {"Mcp-Method", "tools/call"}, {"Mcp-Name", "steps"}};
+            io::Headers headers{{"Accept", "application/json"},
+                                {"MCP-Protocol-Version", "2026-07-28"},
+                                {"Mcp-Method", "tools/call"},
+                                {"Mcp-Name", "steps"}};
             auto response = co_await f.send("POST", modern("tools/call", R"("name":"steps",)"), std::move(headers));
             EXPECT_EQ(response->headers.get("Content-Type"), "application/json");
             EXPECT_NE(response->body.find("done"), std::string::npos) << response->body;
@@ -357,22 +401,31 @@ TEST(HttpEndpoint, answers_in_json_to_who_takes_no_stream) {
 }
 
 TEST(HeaderMirror, encodes_what_is_not_plain) {
-    for (const auto& [plain, encoded] : std::initializer_list<std::pair<std::string, std::string>>{{"us-west1", "us-west1"}, {"Hello, \xe4\xb8\x96\xe7\x95\x8c", "=?base64?SGVsbG8sIOS4lueVjA==?="},
-             {" padded ", "=?base64?IHBhZGRlZCA=?="}, {"line1\nline2", "=?base64?bGluZTEKbGluZTI=?="}, {"=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="}}) {
+    for (const auto& [plain, encoded] : std::initializer_list<std::pair<std::string, std::string>>{
+             {"us-west1", "us-west1"},
+             {"Hello, \xe4\xb8\x96\xe7\x95\x8c", "=?base64?SGVsbG8sIOS4lueVjA==?="},
+             {" padded ", "=?base64?IHBhZGRlZCA=?="},
+             {"line1\nline2", "=?base64?bGluZTEKbGluZTI=?="},
+             {"=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="}}) {
         EXPECT_EQ(encode_header_value(plain), encoded);
         EXPECT_EQ(*decode_header_value(encoded), plain);
     }
-    for (const char* broken : {"=?base64?*?=", "=?base64?SGVsbG8?=", "=?base64?SGVsbG9=?=", "a\x01"}) EXPECT_FALSE(decode_header_value(broken)) << broken;
+    for (const char* broken : {"=?base64?*?=", "=?base64?SGVsbG8?=", "=?base64?SGVsbG9=?=", "a\x01"})
+        EXPECT_FALSE(decode_header_value(broken)) << broken;
 }
 
 TEST(HeaderMirror, refuses_annotations_that_cannot_be_mirrored) {
-    for (const char* schema : {R"({"properties":{"a":{"type":"string","x-mcp-header":""}}})", R"({"properties":{"a":{"type":"string","x-mcp-header":"a b"}}})",
-                               R"({"properties":{"a":{"type":"number","x-mcp-header":"A"}}})", R"({"properties":{"a":{"type":"string","x-mcp-header":7}}})",
-                               R"({"properties":{"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}}})",
-                               R"({"properties":{"a":{"type":"array","items":{"type":"string","x-mcp-header":"A"}}}})"}) {
+    for (const char* schema :
+         {R"({"properties":{"a":{"type":"string","x-mcp-header":""}}})",
+          R"({"properties":{"a":{"type":"string","x-mcp-header":"a b"}}})",
+          R"({"properties":{"a":{"type":"number","x-mcp-header":"A"}}})",
+          R"({"properties":{"a":{"type":"string","x-mcp-header":7}}})",
+          R"({"properties":{"a":{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}}})",
+          R"({"properties":{"a":{"type":"array","items":{"type":"string","x-mcp-header":"A"}}}})"}) {
         EXPECT_FALSE(mirrored_params(*json::parse_object(schema))) << schema;
     }
-    const auto nested = mirrored_params(*json::parse_object(R"({"properties":{"a":{"type":"object","properties":{"b":{"type":"integer","x-mcp-header":"B"}}}}})"));
+    const auto nested = mirrored_params(*json::parse_object(
+        R"({"properties":{"a":{"type":"object","properties":{"b":{"type":"integer","x-mcp-header":"B"}}}}})"));
     ASSERT_TRUE(nested);
     EXPECT_EQ(nested->at(0).path, (std::vector<std::string>{"a", "b"}));
 }

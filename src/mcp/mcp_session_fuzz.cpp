@@ -1,14 +1,18 @@
-// Lines to one server session, both eras mixed: no crash, every text that it wants to write is one line of JSON, and each
-// request that was counted is answered at most once.
+// Lines to one server session, both eras mixed: no crash, every text that it wants to write is one line of JSON, and
+// each request that was counted is answered at most once.
 #include "base/assert.hpp"
 #include "mcp/server_session.hpp"
 
 using namespace pincer;
 
-static Task<Result<mcp::ToolResult>> never_run(mcp::ToolCall) { co_return PINCER_FAIL(internal, "the fuzzer runs no tasks"); }
+static Task<Result<mcp::ToolResult>> never_run(mcp::ToolCall) {
+    co_return PINCER_FAIL(internal, "the fuzzer runs no tasks");
+}
 
 static void add_tools(mcp::Server& server) {
-    mcp::Tool echo{.info = {.name = "echo", .input_schema = *json::parse_object(R"({"type":"object","properties":{"n":{"type":"integer","minimum":1}}})")}};
+    mcp::Tool echo{.info = {.name = "echo",
+                            .input_schema = *json::parse_object(
+                                R"({"type":"object","properties":{"n":{"type":"integer","minimum":1}}})")}};
     echo.now = [](const mcp::ToolCall& call) -> Result<mcp::ToolResult> {
         call.progress({.done = 1});
         call.channel->log("error", call.arguments);

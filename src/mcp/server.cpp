@@ -28,7 +28,8 @@ Result<std::shared_ptr<const Server::CompiledTool>> Server::compile(Tool tool) {
 }
 
 Result<> Server::add_tool(Tool tool) {
-    if (by_name_.contains(tool.info.name)) return PINCER_FAIL(already_exists, "there is a tool {} already", tool.info.name);
+    if (by_name_.contains(tool.info.name))
+        return PINCER_FAIL(already_exists, "there is a tool {} already", tool.info.name);
     PINCER_TRY(auto compiled, compile(std::move(tool)));
     by_name_.emplace(compiled->tool.info.name, compiled);
     tools_.push_back(std::move(compiled));
@@ -66,7 +67,8 @@ void Server::notify(std::string method, json::object params) {
     const ServerNotification notification{std::move(method), std::move(params)};
     const std::vector<Listener*> listeners = listeners_;  // a listener may go while we tell it
     for (Listener* listener : listeners) {
-        if (std::find(listeners_.begin(), listeners_.end(), listener) != listeners_.end()) listener->on_notify(notification);
+        if (std::find(listeners_.begin(), listeners_.end(), listener) != listeners_.end())
+            listener->on_notify(notification);
     }
 }
 
@@ -79,8 +81,10 @@ void Server::on_notification(std::string method, NotificationHandler handler) {
 }
 
 void Server::dispatch_notification(std::string_view method, const json::object& params) const {
-    if (const auto handler = notifications_.find(method); handler != notifications_.end()) handler->second(params);
-    else log::debug("mcp.server.notification_ignored", {{"method", method}});
+    if (const auto handler = notifications_.find(method); handler != notifications_.end())
+        handler->second(params);
+    else
+        log::debug("mcp.server.notification_ignored", {{"method", method}});
 }
 
 std::shared_ptr<const Server::CompiledTool> Server::find_tool(std::string_view name) const {
@@ -122,11 +126,16 @@ std::string plain_argument_wording(std::string_view tool, std::span<const schema
     for (const auto& v : violations) {
         const std::string where = v.path.empty() ? "the arguments" : v.dotted();
         const std::string demanded = json::write(v.demanded);
-        if (v.keyword == "required") out += fmt::format("{}{} is missing", separator, where);
-        else if (v.keyword == "type") out += fmt::format("{}{} must be of type {}, not {}", separator, where, v.expected_type, v.actual_type);
-        else if (v.keyword == "enum") out += fmt::format("{}{} must be one of {}", separator, where, demanded);
-        else if (v.keyword == "additionalProperties") out += fmt::format("{}{} has an unknown field {}", separator, where, demanded);
-        else out += fmt::format("{}{} must satisfy {} {}", separator, where, v.keyword, demanded);
+        if (v.keyword == "required")
+            out += fmt::format("{}{} is missing", separator, where);
+        else if (v.keyword == "type")
+            out += fmt::format("{}{} must be of type {}, not {}", separator, where, v.expected_type, v.actual_type);
+        else if (v.keyword == "enum")
+            out += fmt::format("{}{} must be one of {}", separator, where, demanded);
+        else if (v.keyword == "additionalProperties")
+            out += fmt::format("{}{} has an unknown field {}", separator, where, demanded);
+        else
+            out += fmt::format("{}{} must satisfy {} {}", separator, where, v.keyword, demanded);
         separator = "; ";
     }
     return out;

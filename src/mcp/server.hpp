@@ -32,10 +32,10 @@ public:
 
 struct ToolCall {
     std::string tool;
-    json::object arguments;       // validated against the input schema
-    json::object meta;            // the request's `_meta`, whole
+    json::object arguments;  // validated against the input schema
+    json::object meta;       // the request's `_meta`, whole
     Principal principal;
-    Implementation client;        // as it calls itself; for display only
+    Implementation client;  // as it calls itself; for display only
     json::object client_capabilities;
     Era era = Era::legacy;
     std::shared_ptr<CallChannel> channel;  // shared with the session; never null
@@ -44,13 +44,13 @@ struct ToolCall {
 };
 
 // An Error becomes a result with isError whose text is its message. A call that the client cancelled gets no answer.
-using ToolHandler = std::function<Task<Result<ToolResult>>(ToolCall)>;      // its task is cancelled when the call is
+using ToolHandler = std::function<Task<Result<ToolResult>>(ToolCall)>;  // its task is cancelled when the call is
 using ImmediateToolHandler = std::function<Result<ToolResult>(const ToolCall&)>;  // must not block
 
 struct Tool {
     ToolInfo info;
-    ToolHandler run = nullptr;            // exactly one of the two
-    ImmediateToolHandler now = nullptr;   // answered at once, without a task: for what takes microseconds
+    ToolHandler run = nullptr;                       // exactly one of the two
+    ImmediateToolHandler now = nullptr;              // answered at once, without a task: for what takes microseconds
     json::object required_client_capabilities = {};  // e.g. {"elicitation":{}}: a client without them gets -32021
 };
 
@@ -64,14 +64,14 @@ enum class UnknownTool { protocol_error, tool_result };
 struct ServerOptions {
     Implementation implementation;
     std::string instructions = "";
-    json::object experimental = {};     // capabilities.experimental
-    json::object extensions = {};       // capabilities.extensions (modern)
-    bool logging = false;               // declares `logging`: notifications/message may be sent
-    bool tools_list_changed = true;     // declares tools.listChanged
-    std::size_t page_size = 0;          // tools in one answer of tools/list; 0: all
-    Millis list_ttl{0};                 // how long a client may keep the list (modern)
-    bool modern = true;                 // serve 2026-07-28
-    bool legacy = true;                 // serve what came before it
+    json::object experimental = {};  // capabilities.experimental
+    json::object extensions = {};    // capabilities.extensions (modern)
+    bool logging = false;            // declares `logging`: notifications/message may be sent
+    bool tools_list_changed = true;  // declares tools.listChanged
+    std::size_t page_size = 0;       // tools in one answer of tools/list; 0: all
+    Millis list_ttl{0};              // how long a client may keep the list (modern)
+    bool modern = true;              // serve 2026-07-28
+    bool legacy = true;              // serve what came before it
     ArgumentWording argument_wording = plain_argument_wording;
     UnknownTool unknown_tool = UnknownTool::protocol_error;
     std::size_t max_calls_in_flight = 256;  // of one connection
@@ -114,7 +114,8 @@ public:
     const ServerOptions& options() const { return options_; }
     std::shared_ptr<const CompiledTool> find_tool(std::string_view name) const;  // shared: a call may outlive its tool
     json::object capabilities(Era era) const;
-    // The "tools" array from position `from` as JSON text, and where the next page starts (0: none). In order of adding.
+    // The "tools" array from position `from` as JSON text, and where the next page starts (0: none). In order of
+    // adding.
     struct Page {
         std::string tools_text;
         std::size_t next = 0;

@@ -12,7 +12,8 @@ namespace {
 using jsonrpc::RequestId;
 using jsonrpc::RpcError;
 
-constexpr std::array<std::string_view, 8> kLogLevels = {"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"};
+constexpr std::array<std::string_view, 8> kLogLevels = {"debug", "info",     "notice", "warning",
+                                                        "error", "critical", "alert",  "emergency"};
 constexpr std::size_t kInfo = 1;
 constexpr std::size_t kMaxBatch = 64;
 
@@ -41,7 +42,9 @@ RpcError unsupported_version(std::string_view requested) {
 class ServerSession::Impl : public std::enable_shared_from_this<Impl> {
 public:
     Impl(Server& server, Principal principal)
-        : server(server), principal(std::move(principal)), peer({.max_incoming = server.options().max_calls_in_flight}) {}
+        : server(server),
+          principal(std::move(principal)),
+          peer({.max_incoming = server.options().max_calls_in_flight}) {}
 
     class Channel;
     struct Running {
@@ -75,10 +78,13 @@ public:
         const json::object* meta = json::object_at(request.params, "_meta");
         const bool claims_modern = server.options().modern && meta && json::find(*meta, meta::kProtocolVersion);
         if (claims_modern) return take_modern(request, *meta, out);
-        const bool legacy = !version.empty() || request.method == "initialize" || request.method == "ping" || !server.options().modern;
+        const bool legacy =
+            !version.empty() || request.method == "initialize" || request.method == "ping" || !server.options().modern;
         if (legacy) return take_legacy(request, out);
-        fail(request.id, invalid_params(fmt::format("Invalid params: _meta[\"{}\"] is missing, and the session is not initialized",
-                                                    meta::kProtocolVersion)), out);
+        fail(request.id,
+             invalid_params(fmt::format("Invalid params: _meta[\"{}\"] is missing, and the session is not initialized",
+                                        meta::kProtocolVersion)),
+             out);
     }
 
     // --- 2024-11-05 to 2025-11-25
@@ -95,8 +101,11 @@ public:
     void initialize(const jsonrpc::Request& request, Output& out) {
         const auto requested = json::string_at(request.params, "protocolVersion");
         if (!server.options().legacy) return fail(request.id, unsupported_version(requested.value_or("")), out);
-        if (!requested) return fail(request.id, invalid_params("Invalid params: protocolVersion must be a string"), out);
-        if (!version.empty()) return fail(request.id, {jsonrpc::kInvalidRequest, "Invalid Request: already initialized", std::nullopt}, out);
+        if (!requested)
+            return fail(request.id, invalid_params("Invalid params: protocolVersion must be a string"), out);
+        if (!version.empty())
+            return fail(request.id, {jsonrpc::kInvalidRequest, "Invalid Request: already initialized", std::nullopt},
+                        out);
         version = is_legacy_version(*requested) ? *requested : kNewestLegacyVersion;
         if (version <= "2025-03-26") peer.set_batch_limit(kMaxBatch);  // 2025-06-18 took batches away
         if (const auto* info = json::object_at(request.params, "clientInfo")) client = Implementation::from_json(*info);
@@ -118,10 +127,17 @@ public:
     // --- 2026-07-28
     void take_modern(jsonrpc::Request& request, const json::object& meta, Output& out) {
         const auto requested = json::string_at(meta, meta::kProtocolVersion);
-        if (!requested) return fail(request.id, invalid_params(fmt::format("Invalid params: _meta[\"{}\"] must be a string", meta::kProtocolVersion)), out);
+        if (!requested)
+            return fail(
+                request.id,
+                invalid_params(fmt::format("Invalid params: _meta[\"{}\"] must be a string", meta::kProtocolVersion)),
+                out);
         if (*requested != kModernVersion) return fail(request.id, unsupported_version(*requested), out);
         if (!json::object_at(meta, meta::kClientCapabilities)) {
-            return fail(request.id, invalid_params(fmt::format("Invalid params: _meta[\"{}\"] must be an object", meta::kClientCapabilities)), out);
+            return fail(request.id,
+                        invalid_params(
+                            fmt::format("Invalid params: _meta[\"{}\"] must be an object", meta::kClientCapabilities)),
+                        out);
         }
         const std::string& method = request.method;
         if (method == "tools/call") return call_tool(request, Era::modern, out);
@@ -140,7 +156,8 @@ public:
     }
 
     void discover(const jsonrpc::Request& request, Output& out) {
-        json::object result{{"supportedVersions", json::array{kModernVersion}}, {"capabilities", server.capabilities(Era::modern)}};
+        json::object result{{"supportedVersions", json::array{kModernVersion}},
+                            {"capabilities", server.capabilities(Era::modern)}};
         if (!server.options().instructions.empty()) result["instructions"] = server.options().instructions;
         std::string text = json::write(result);
         text.back() = ',';
@@ -157,15 +174,18 @@ public:
             agreed["toolsListChanged"] = true;
         }
         subscriptions.emplace(request.id, subscription);
-        json::object params{{"_meta", json::object{{meta::kSubscriptionId, request.id.to_json()}}}, {"notifications", std::move(agreed)}};
-        out.send.push_back({jsonrpc::encode_notification("notifications/subscriptions/acknowledged", params), request.id});
+        json::object params{{"_meta", json::object{{meta::kSubscriptionId, request.id.to_json()}}},
+                            {"notifications", std::move(agreed)}};
+        out.send.push_back(
+            {jsonrpc::encode_notification("notifications/subscriptions/acknowledged", params), request.id});
     }
 
     // --- tools
     void list_tools(const jsonrpc::Request& request, Era era, Output& out) {
         std::size_t from = 0;
         if (const json::value* cursor = json::find(request.params, "cursor")) {
-            const auto position = cursor->is_string() ? read_cursor(std::string_view(cursor->get_string())) : std::nullopt;
+            const auto position =
+                cursor->is_string() ? read_cursor(std::string_view(cursor->get_string())) : std::nullopt;
             if (!position) return fail(request.id, invalid_params("Invalid params: unknown cursor"), out);
             from = *position;
         }
@@ -194,7 +214,8 @@ public:
         if (!name) return fail(request.id, invalid_params("Invalid params: name must be a string"), out);
         json::object arguments;
         if (json::value* given = request.params.if_contains("arguments"); given && !given->is_null()) {
-            if (!given->is_object()) return fail(request.id, invalid_params("Invalid params: arguments must be an object"), out);
+            if (!given->is_object())
+                return fail(request.id, invalid_params("Invalid params: arguments must be an object"), out);
             arguments = std::move(given->get_object());
         }
         auto tool = server.find_tool(*name);
@@ -209,23 +230,28 @@ public:
         start(request, std::move(tool), std::move(to_check.get_object()), era, out);
     }
 
-    std::optional<RpcError> missing_capability(const Server::CompiledTool& tool, const jsonrpc::Request& request, Era era) const {
+    std::optional<RpcError> missing_capability(const Server::CompiledTool& tool, const jsonrpc::Request& request,
+                                               Era era) const {
         const json::object& needed = tool.tool.required_client_capabilities;
         const json::object* meta = era == Era::modern ? json::object_at(request.params, "_meta") : nullptr;
         const json::object* declared = meta ? json::object_at(*meta, meta::kClientCapabilities) : &client_capabilities;
-        const bool all = std::all_of(needed.begin(), needed.end(), [&](const auto& field) { return declared->contains(field.key()); });
+        const bool all = std::all_of(needed.begin(), needed.end(),
+                                     [&](const auto& field) { return declared->contains(field.key()); });
         if (all) return std::nullopt;
-        return RpcError{kMissingClientCapability, "Missing required client capability", json::object{{"requiredCapabilities", needed}}};
+        return RpcError{kMissingClientCapability, "Missing required client capability",
+                        json::object{{"requiredCapabilities", needed}}};
     }
 
     void refuse_unknown_tool(const RequestId& id, std::string_view name, Era era, Output& out) {
         if (server.options().unknown_tool == UnknownTool::protocol_error) {
             return fail(id, invalid_params(fmt::format("Unknown tool: {}", truncate_utf8(name, 200))), out);
         }
-        answer_tool(id, ToolResult::error(fmt::format("MCP error -32602: Tool {} not found", truncate_utf8(name, 200))), era, out);
+        answer_tool(id, ToolResult::error(fmt::format("MCP error -32602: Tool {} not found", truncate_utf8(name, 200))),
+                    era, out);
     }
 
-    void start(jsonrpc::Request& request, std::shared_ptr<const Server::CompiledTool> tool, json::object arguments, Era era, Output& out);
+    void start(jsonrpc::Request& request, std::shared_ptr<const Server::CompiledTool> tool, json::object arguments,
+               Era era, Output& out);
 
     void finish(CallKey key, Result<ToolResult> result, Output& out);
 
@@ -236,10 +262,12 @@ public:
             return ToolResult::error(result.error().message());
         }
         if (!tool.output || result->is_error) return std::move(*result);
-        if (!result->structured) return ToolResult::error(fmt::format("tool {} gave no structured content", tool.tool.info.name));
+        if (!result->structured)
+            return ToolResult::error(fmt::format("tool {} gave no structured content", tool.tool.info.name));
         if (tool.output->accepts(*result->structured)) return std::move(*result);
         log::warn("mcp.server.output_schema_broken", {{"tool", tool.tool.info.name}});
-        return ToolResult::error(fmt::format("tool {} gave a result that breaks its own output schema", tool.tool.info.name));
+        return ToolResult::error(
+            fmt::format("tool {} gave a result that breaks its own output schema", tool.tool.info.name));
     }
 
     void answer_tool(const RequestId& id, const ToolResult& result, Era era, Output& out) {
@@ -266,7 +294,8 @@ public:
     }
 
     void notify(const ServerNotification& notification, Output& out) {
-        if (client_ready) out.send.push_back({jsonrpc::encode_notification(notification.method, notification.params), std::nullopt});
+        if (client_ready)
+            out.send.push_back({jsonrpc::encode_notification(notification.method, notification.params), std::nullopt});
         if (notification.method != "notifications/tools/list_changed") return;
         for (const auto& [id, subscription] : subscriptions) {
             if (!subscription.tools_list_changed) continue;
@@ -280,13 +309,16 @@ public:
 
     void end_subscriptions(Output& out) {
         for (const auto& [id, subscription] : std::exchange(subscriptions, {})) {
-            json::object meta{{meta::kSubscriptionId, id.to_json()}, {meta::kServerInfo, server.options().implementation.to_json()}};
+            json::object meta{{meta::kSubscriptionId, id.to_json()},
+                              {meta::kServerInfo, server.options().implementation.to_json()}};
             answer(id, {{"resultType", "complete"}, {"_meta", std::move(meta)}}, out);
         }
     }
 
     // --- writing
-    void answer(const RequestId& id, const json::object& result, Output& out) { answer_text(id, json::write(result), out); }
+    void answer(const RequestId& id, const json::object& result, Output& out) {
+        answer_text(id, json::write(result), out);
+    }
 
     void answer_text(const RequestId& id, std::string_view text, Output& out) {
         if (auto line = peer.answer_text(id, text)) out.send.push_back({std::move(*line), id, true});
@@ -328,12 +360,14 @@ public:
 // What a running tool holds. It may outlive both the call and the session.
 class ServerSession::Impl::Channel final : public CallChannel {
 public:
-    Channel(std::weak_ptr<Impl> session, RequestId id, std::optional<json::value> token, std::optional<std::size_t> level)
+    Channel(std::weak_ptr<Impl> session, RequestId id, std::optional<json::value> token,
+            std::optional<std::size_t> level)
         : session_(std::move(session)), id_(std::move(id)), token_(std::move(token)), level_(level) {}
 
     void progress(const Progress& progress) override {
         const auto session = open_session();
-        if (!session || !token_ || (said_any_ && progress.done <= last_)) return;  // must increase with every notification
+        if (!session || !token_ || (said_any_ && progress.done <= last_))
+            return;  // must increase with every notification
         said_any_ = true;
         last_ = progress.done;
         json::object params{{"progressToken", *token_}, {"progress", plain_number(progress.done)}};
@@ -346,7 +380,9 @@ public:
         const auto session = open_session();
         const auto rank = log_level(level);
         if (!session || !rank || !level_ || *rank < *level_) return;
-        session->say({jsonrpc::encode_notification("notifications/message", {{"level", level}, {"data", std::move(data)}}), id_});
+        session->say(
+            {jsonrpc::encode_notification("notifications/message", {{"level", level}, {"data", std::move(data)}}),
+             id_});
     }
 
     void close() { closed_ = true; }
@@ -363,16 +399,20 @@ private:
     bool closed_ = false;
 };
 
-void ServerSession::Impl::start(jsonrpc::Request& request, std::shared_ptr<const Server::CompiledTool> tool, json::object arguments,
-                                Era era, Output& out) {
+void ServerSession::Impl::start(jsonrpc::Request& request, std::shared_ptr<const Server::CompiledTool> tool,
+                                json::object arguments, Era era, Output& out) {
     ToolCall call{.tool = tool->tool.info.name, .arguments = std::move(arguments), .principal = principal, .era = era};
-    if (json::value* meta = request.params.if_contains("_meta"); meta && meta->is_object()) call.meta = std::move(meta->get_object());
+    if (json::value* meta = request.params.if_contains("_meta"); meta && meta->is_object())
+        call.meta = std::move(meta->get_object());
     std::optional<json::value> token;
-    if (const json::value* t = json::find(call.meta, "progressToken"); t && (t->is_string() || t->is_number())) token = *t;
+    if (const json::value* t = json::find(call.meta, "progressToken"); t && (t->is_string() || t->is_number()))
+        token = *t;
     std::optional<std::size_t> level;
     if (era == Era::modern) {
-        if (const auto* info = json::object_at(call.meta, meta::kClientInfo)) call.client = Implementation::from_json(*info);
-        if (const auto* declared = json::object_at(call.meta, meta::kClientCapabilities)) call.client_capabilities = *declared;
+        if (const auto* info = json::object_at(call.meta, meta::kClientInfo))
+            call.client = Implementation::from_json(*info);
+        if (const auto* declared = json::object_at(call.meta, meta::kClientCapabilities))
+            call.client_capabilities = *declared;
         if (server.options().logging) level = log_level(json::string_or(call.meta, meta::kLogLevel));
     } else {
         call.client = client;
@@ -425,12 +465,15 @@ void ServerSession::Output::clear() {
     cancel.clear();
 }
 
-ServerSession::ServerSession(Server& server, Principal principal) : impl_(std::make_shared<Impl>(server, std::move(principal))) {}
+ServerSession::ServerSession(Server& server, Principal principal)
+    : impl_(std::make_shared<Impl>(server, std::move(principal))) {}
 ServerSession::~ServerSession() = default;
 
 void ServerSession::receive(std::string_view text, Output& out) { impl_->receive(text, out); }
 void ServerSession::receive(jsonrpc::Decoded&& decoded, Output& out) { impl_->receive(std::move(decoded), out); }
-void ServerSession::finish(CallKey key, Result<ToolResult> result, Output& out) { impl_->finish(key, std::move(result), out); }
+void ServerSession::finish(CallKey key, Result<ToolResult> result, Output& out) {
+    impl_->finish(key, std::move(result), out);
+}
 void ServerSession::notify(const ServerNotification& notification, Output& out) { impl_->notify(notification, out); }
 void ServerSession::drop(const RequestId& id, Output& out) { impl_->drop(id, out); }
 void ServerSession::end_subscriptions(Output& out) { impl_->end_subscriptions(out); }

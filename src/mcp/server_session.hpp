@@ -32,8 +32,8 @@ public:
         std::vector<Message> send;
         std::vector<Start> start;
         struct Cancel {
-            CallKey key;              // its run should stop
-            jsonrpc::RequestId id;    // and this request gets no answer
+            CallKey key;            // its run should stop
+            jsonrpc::RequestId id;  // and this request gets no answer
         };
         std::vector<Cancel> cancel;
         void clear();
@@ -62,11 +62,11 @@ public:
     void take_outbox(Output& out);
     void set_on_outbox(std::function<void()> tell);
 
-    bool initialized() const;                     // legacy: the handshake has been answered
-    const std::string& legacy_version() const;    // "" before that
-    std::size_t running() const;                  // calls in flight
+    bool initialized() const;                   // legacy: the handshake has been answered
+    const std::string& legacy_version() const;  // "" before that
+    std::size_t running() const;                // calls in flight
     std::size_t subscriptions() const;
-    const Implementation& client() const;         // legacy: as it introduced itself
+    const Implementation& client() const;  // legacy: as it introduced itself
 
     class Impl;
 

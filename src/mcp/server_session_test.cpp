@@ -7,7 +7,8 @@
 namespace pincer::mcp {
 namespace {
 
-constexpr const char* kMeta = R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}})";
+constexpr const char* kMeta =
+    R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}})";
 
 Task<Result<ToolResult>> never_called(ToolCall) { co_return PINCER_FAIL(internal, "the session runs no tasks"); }
 
@@ -19,16 +20,22 @@ protected:
     void open(ServerOptions options) {
         session.reset();
         server = std::make_unique<Server>(std::move(options));
-        Tool echo{.info = {.name = "echo", .input_schema = *json::parse_object(
-            R"({"type":"object","properties":{"text":{"type":"string","minLength":1},"n":{"type":"integer","minimum":1}},"required":["text"]})")}};
+        Tool echo{
+            .info = {
+                .name = "echo",
+                .input_schema = *json::parse_object(
+                    R"({"type":"object","properties":{"text":{"type":"string","minLength":1},"n":{"type":"integer","minimum":1}},"required":["text"]})")}};
         echo.now = [](const ToolCall& call) -> Result<ToolResult> {
             call.progress({.done = 1});
             if (call.arguments.at("text") == "fail") return PINCER_FAIL(unavailable, "the gateway is away");
             return ToolResult::of({{"text", call.arguments.at("text")}});
         };
         ASSERT_TRUE(server->add_tool(std::move(echo)));
-        ASSERT_TRUE(server->add_tool({.info = {.name = "slow", .annotations = {.read_only = true}}, .run = never_called}));
-        ASSERT_TRUE(server->add_tool({.info = {.name = "ask"}, .run = never_called, .required_client_capabilities = {{"elicitation", json::object()}}}));
+        ASSERT_TRUE(
+            server->add_tool({.info = {.name = "slow", .annotations = {.read_only = true}}, .run = never_called}));
+        ASSERT_TRUE(server->add_tool({.info = {.name = "ask"},
+                                      .run = never_called,
+                                      .required_client_capabilities = {{"elicitation", json::object()}}}));
         session = std::make_unique<ServerSession>(*server, Principal{.id = "me"});
     }
 
@@ -49,7 +56,8 @@ protected:
         return fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"{}","params":{}}})", id, method, params);
     }
     void initialize(const std::string& version = "2025-06-18") {
-        ask(request("initialize", R"({"protocolVersion":")" + version + R"(","capabilities":{},"clientInfo":{"name":"c","version":"9"}})"));
+        ask(request("initialize", R"({"protocolVersion":")" + version +
+                                      R"(","capabilities":{},"clientInfo":{"name":"c","version":"9"}})"));
         session->receive(R"({"jsonrpc":"2.0","method":"notifications/initialized"})", out);
     }
 
@@ -61,12 +69,24 @@ protected:
 // --- legacy
 
 TEST_F(Session, agrees_on_every_legacy_revision_and_offers_its_newest_for_others) {
-    for (const auto& [asked, given] : std::initializer_list<std::pair<std::string, std::string>>{{"2024-11-05", "2024-11-05"}, {"2025-03-26", "2025-03-26"},
-             {"2025-06-18", "2025-06-18"}, {"2025-11-25", "2025-11-25"}, {"2024-10-07", "2025-11-25"}, {"2099-01-01", "2025-11-25"}}) {
-        open({.implementation = {"test", "1"}, .instructions = "do", .experimental = {{"claude/channel", json::object()}}});
-        const std::string answer = ask(request("initialize", R"({"protocolVersion":")" + asked + R"(","capabilities":{},"clientInfo":{"name":"c","version":"9"}})"));
-        EXPECT_EQ(answer, R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":")" + given + R"(","capabilities":{"experimental":{"claude/channel":{}},)"
-                          R"("tools":{"listChanged":true}},"serverInfo":{"name":"test","version":"1"},"instructions":"do"}})");
+    for (const auto& [asked, given] :
+         std::initializer_list<std::pair<std::string, std::string>>{{"2024-11-05", "2024-11-05"},
+                                                                    {"2025-03-26", "2025-03-26"},
+                                                                    {"2025-06-18", "2025-06-18"},
+                                                                    {"2025-11-25", "2025-11-25"},
+                                                                    {"2024-10-07", "2025-11-25"},
+                                                                    {"2099-01-01", "2025-11-25"}}) {
+        open({.implementation = {"test", "1"},
+              .instructions = "do",
+              .experimental = {{"claude/channel", json::object()}}});
+        const std::string answer =
+            ask(request("initialize", R"({"protocolVersion":")" + asked +
+                                          R"(","capabilities":{},"clientInfo":{"name":"c","version":"9"}})"));
+        EXPECT_EQ(
+            answer,
+            R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":")" + given +
+                R"(","capabilities":{"experimental":{"claude/channel":{}},)"
+                R"("tools":{"listChanged":true}},"serverInfo":{"name":"test","version":"1"},"instructions":"do"}})");
         EXPECT_EQ(session->client().name, "c");
     }
 }
@@ -87,12 +107,18 @@ TEST_P(LegacyRefusals, have_the_code_of_the_specification) {
     EXPECT_TRUE(out.send[0].is_response);
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, LegacyRefusals, testing::Values(
-    Refusal{"resources/list", "{}", -32601}, Refusal{"prompts/list", "{}", -32601}, Refusal{"server/discover", "{}", -32601},
-    Refusal{"logging/setLevel", R"({"level":"info"})", -32601}, Refusal{"nope", "{}", -32601}, Refusal{"initialize", R"({"protocolVersion":"2025-06-18"})", -32600},
-    Refusal{"tools/call", "{}", -32602}, Refusal{"tools/call", R"({"name":1})", -32602}, Refusal{"tools/call", R"({"name":"echo","arguments":[]})", -32602},
-    Refusal{"tools/call", R"({"name":"gone"})", -32602}, Refusal{"tools/call", R"({"name":"ask"})", -32021}, Refusal{"tools/list", R"({"cursor":"x"})", -32602},
-    Refusal{"tools/list", R"({"cursor":7})", -32602}, Refusal{"tools/list", "[]", -32602}));
+INSTANTIATE_TEST_SUITE_P(
+    Table, LegacyRefusals,
+    testing::Values(Refusal{"resources/list", "{}", -32601}, Refusal{"prompts/list", "{}", -32601},
+                    Refusal{"server/discover", "{}", -32601},
+                    Refusal{"logging/setLevel", R"({"level":"info"})", -32601}, Refusal{"nope", "{}", -32601},
+                    Refusal{"initialize", R"({"protocolVersion":"2025-06-18"})", -32600},
+                    Refusal{"tools/call", "{}", -32602}, Refusal{"tools/call", R"({"name":1})", -32602},
+                    Refusal{"tools/call", R"({"name":"echo","arguments":[]})", -32602},
+                    Refusal{"tools/call", R"({"name":"gone"})", -32602},
+                    Refusal{"tools/call", R"({"name":"ask"})", -32021},
+                    Refusal{"tools/list", R"({"cursor":"x"})", -32602},
+                    Refusal{"tools/list", R"({"cursor":7})", -32602}, Refusal{"tools/list", "[]", -32602}));
 
 TEST_F(Session, before_initialize_only_ping_is_answered) {
     EXPECT_EQ(ask(request("ping")), R"({"jsonrpc":"2.0","id":1,"result":{}})");
@@ -102,19 +128,23 @@ TEST_F(Session, before_initialize_only_ping_is_answered) {
 
 TEST_F(Session, runs_an_immediate_tool_inside) {
     initialize();
-    EXPECT_EQ(ask(request("tools/call", R"({"name":"echo","arguments":{"text":"hi"}})")),
-              R"({"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"text\":\"hi\"}"}],"structuredContent":{"text":"hi"}}})");
-    EXPECT_EQ(ask(request("tools/call", R"({"name":"echo","arguments":{"text":"fail"}})")),
-              R"({"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"the gateway is away"}],"isError":true}})");
+    EXPECT_EQ(
+        ask(request("tools/call", R"({"name":"echo","arguments":{"text":"hi"}})")),
+        R"({"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"text\":\"hi\"}"}],"structuredContent":{"text":"hi"}}})");
+    EXPECT_EQ(
+        ask(request("tools/call", R"({"name":"echo","arguments":{"text":"fail"}})")),
+        R"({"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"the gateway is away"}],"isError":true}})");
     EXPECT_TRUE(out.start.empty());
 }
 
 TEST_F(Session, progress_goes_before_the_answer_and_only_to_who_asked) {
     initialize();
-    session->receive(request("tools/call", R"({"name":"echo","arguments":{"text":"hi"},"_meta":{"progressToken":"t"}})"), out);
+    session->receive(
+        request("tools/call", R"({"name":"echo","arguments":{"text":"hi"},"_meta":{"progressToken":"t"}})"), out);
     const auto lines = texts();
     ASSERT_EQ(lines.size(), 2u);
-    EXPECT_EQ(lines[0], R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":1}})");
+    EXPECT_EQ(lines[0],
+              R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":1}})");
 }
 
 TEST_F(Session, hands_out_slow_tools_and_answers_them_in_any_order) {
@@ -145,7 +175,8 @@ TEST_F(Session, a_cancelled_call_is_stopped_and_never_heard_of_again) {
     session->finish(start.key, ToolResult::text("late"), out);
     EXPECT_TRUE(out.send.empty());
     for (const char* nonsense : {R"({"requestId":5})", R"({"requestId":"5"})", R"({"requestId":[]})", "{}"}) {
-        session->receive(fmt::format(R"({{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}})", nonsense), out);
+        session->receive(fmt::format(R"({{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}})", nonsense),
+                         out);
     }
     EXPECT_EQ(out.cancel.size(), 1u);
     EXPECT_TRUE(out.send.empty());
@@ -174,7 +205,8 @@ TEST_F(Session, progress_must_grow) {
 
 TEST_F(Session, batches_exist_in_2025_03_26_and_no_longer_after) {
     initialize("2025-03-26");
-    const std::string batch = "[" + request("ping", "{}", 1) + "," + request("tools/call", R"({"name":"echo","arguments":{"text":"x"}})", 2) + "]";
+    const std::string batch = "[" + request("ping", "{}", 1) + "," +
+                              request("tools/call", R"({"name":"echo","arguments":{"text":"x"}})", 2) + "]";
     EXPECT_EQ(json::parse(ask(batch))->as_array().size(), 2u);
     open({.implementation = {"test", "1"}});
     initialize("2025-06-18");
@@ -193,7 +225,9 @@ TEST_F(Session, pages_through_its_tools) {
 }
 
 TEST_F(Session, speaks_as_the_typescript_library_when_asked_to) {
-    open({.implementation = {"t", "1"}, .argument_wording = zod_argument_wording, .unknown_tool = UnknownTool::tool_result});
+    open({.implementation = {"t", "1"},
+          .argument_wording = zod_argument_wording,
+          .unknown_tool = UnknownTool::tool_result});
     initialize();
     const auto text = [&](const char* params) {
         const auto answer = *json::parse(ask(request("tools/call", params)));
@@ -201,9 +235,11 @@ TEST_F(Session, speaks_as_the_typescript_library_when_asked_to) {
         return std::string(answer.at("result").at("content").at(0).at("text").as_string());
     };
     EXPECT_EQ(text(R"({"name":"echo","arguments":{"text":"a","n":0}})"),
-              "MCP error -32602: Input validation error: Invalid arguments for tool echo: Too small: expected number to be >=1 at n");
+              "MCP error -32602: Input validation error: Invalid arguments for tool echo: Too small: expected number "
+              "to be >=1 at n");
     EXPECT_EQ(text(R"({"name":"echo"})"),
-              "MCP error -32602: Input validation error: Invalid arguments for tool echo: Invalid input: expected string, received undefined at text");
+              "MCP error -32602: Input validation error: Invalid arguments for tool echo: Invalid input: expected "
+              "string, received undefined at text");
     EXPECT_EQ(text(R"({"name":"nope"})"), "MCP error -32602: Tool nope not found");
 }
 
@@ -213,13 +249,17 @@ TEST_F(Session, tells_legacy_clients_once_they_are_ready) {
     EXPECT_TRUE(out.send.empty());
     initialize();
     session->notify({"notifications/claude/channel", {{"content", "hi"}}}, out);
-    EXPECT_EQ(texts(), std::vector<std::string>{R"({"jsonrpc":"2.0","method":"notifications/claude/channel","params":{"content":"hi"}})"});
+    EXPECT_EQ(texts(), std::vector<std::string>{
+                           R"({"jsonrpc":"2.0","method":"notifications/claude/channel","params":{"content":"hi"}})"});
 }
 
 TEST_F(Session, passes_foreign_notifications_on) {
     std::string seen;
-    server->on_notification("notifications/claude/channel/permission_request", [&](const json::object& params) { seen = json::write(params); });
-    session->receive(R"({"jsonrpc":"2.0","method":"notifications/claude/channel/permission_request","params":{"request_id":"abcde"}})", out);
+    server->on_notification("notifications/claude/channel/permission_request",
+                            [&](const json::object& params) { seen = json::write(params); });
+    session->receive(
+        R"({"jsonrpc":"2.0","method":"notifications/claude/channel/permission_request","params":{"request_id":"abcde"}})",
+        out);
     EXPECT_EQ(seen, R"({"request_id":"abcde"})");
 }
 
@@ -236,9 +276,10 @@ TEST_F(Session, limits_calls_in_flight) {
 
 TEST_F(Session, answers_discover) {
     const auto answer = *json::parse(ask(request("server/discover", fmt::format("{{{}}}", kMeta))));
-    EXPECT_EQ(json::write(answer.at("result")),
-              R"({"supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true}},"resultType":"complete","ttlMs":0,"cacheScope":"private",)"
-              R"("_meta":{"io.modelcontextprotocol/serverInfo":{"name":"test","version":"1"}}})");
+    EXPECT_EQ(
+        json::write(answer.at("result")),
+        R"({"supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true}},"resultType":"complete","ttlMs":0,"cacheScope":"private",)"
+        R"("_meta":{"io.modelcontextprotocol/serverInfo":{"name":"test","version":"1"}}})");
 }
 
 TEST_F(Session, every_modern_result_says_that_it_is_complete) {
@@ -246,7 +287,8 @@ TEST_F(Session, every_modern_result_says_that_it_is_complete) {
     EXPECT_EQ(list.at("result").at("resultType"), "complete");
     EXPECT_EQ(list.at("result").at("ttlMs"), 0);
     EXPECT_EQ(list.at("result").at("tools").as_array().size(), 3u);
-    const auto call = *json::parse(ask(request("tools/call", fmt::format(R"({{"name":"echo","arguments":{{"text":"x"}},{}}})", kMeta))));
+    const auto call = *json::parse(
+        ask(request("tools/call", fmt::format(R"({{"name":"echo","arguments":{{"text":"x"}},{}}})", kMeta))));
     EXPECT_EQ(call.at("result").at("resultType"), "complete");
     EXPECT_EQ(call.at("result").at("_meta").at("io.modelcontextprotocol/serverInfo").at("name"), "test");
     EXPECT_FALSE(session->initialized());
@@ -260,38 +302,56 @@ TEST_P(ModernRefusals, have_the_code_of_the_specification) {
     EXPECT_EQ(out.send[0].error_code, GetParam().code) << out.send[0].text;
 }
 
-#define MODERN R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}})"
-INSTANTIATE_TEST_SUITE_P(Table, ModernRefusals, testing::Values(
-    Refusal{"ping", "{" MODERN "}", -32601}, Refusal{"initialize", "{" MODERN "}", -32601}, Refusal{"logging/setLevel", "{" MODERN "}", -32601},
-    Refusal{"resources/read", "{" MODERN "}", -32601}, Refusal{"server/discover", "{}", -32602}, Refusal{"tools/list", "{}", -32602},
-    Refusal{"tools/list", R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}})", -32602},
-    Refusal{"tools/list", R"({"_meta":{"io.modelcontextprotocol/protocolVersion":5,"io.modelcontextprotocol/clientCapabilities":{}}})", -32602},
-    Refusal{"tools/list", R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"1900-01-01","io.modelcontextprotocol/clientCapabilities":{}}})", -32022},
-    Refusal{"tools/call", R"({"name":"gone",)" MODERN "}", -32602}, Refusal{"tools/call", R"({"name":"ask",)" MODERN "}", -32021},
-    Refusal{"subscriptions/listen", "{" MODERN "}", -32602}));
+#define MODERN \
+    R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}})"
+INSTANTIATE_TEST_SUITE_P(
+    Table, ModernRefusals,
+    testing::Values(
+        Refusal{"ping", "{" MODERN "}", -32601}, Refusal{"initialize", "{" MODERN "}", -32601},
+        Refusal{"logging/setLevel", "{" MODERN "}", -32601}, Refusal{"resources/read", "{" MODERN "}", -32601},
+        Refusal{"server/discover", "{}", -32602}, Refusal{"tools/list", "{}", -32602},
+        Refusal{"tools/list", R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}})", -32602},
+        Refusal{
+            "tools/list",
+            R"({"_meta":{"io.modelcontextprotocol/protocolVersion":5,"io.modelcontextprotocol/clientCapabilities":{}}})",
+            -32602},
+        Refusal{
+            "tools/list",
+            R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"1900-01-01","io.modelcontextprotocol/clientCapabilities":{}}})",
+            -32022},
+        Refusal{"tools/call", R"({"name":"gone",)" MODERN "}", -32602},
+        Refusal{"tools/call", R"({"name":"ask",)" MODERN "}", -32021},
+        Refusal{"subscriptions/listen", "{" MODERN "}", -32602}));
 
 TEST_F(Session, names_the_supported_versions) {
-    const std::string answer = ask(request("tools/list", R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2030-01-01"}})"));
+    const std::string answer =
+        ask(request("tools/list", R"({"_meta":{"io.modelcontextprotocol/protocolVersion":"2030-01-01"}})"));
     EXPECT_EQ(answer, R"({"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version",)"
                       R"("data":{"supported":["2026-07-28"],"requested":"2030-01-01"}}})");
 }
 
 TEST_F(Session, acknowledges_a_subscription_first_and_ends_it_gracefully) {
-    EXPECT_EQ(ask(request("subscriptions/listen", fmt::format(R"({{"notifications":{{"toolsListChanged":true,"promptsListChanged":true}},{}}})", kMeta), 7)),
-              R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":7},)"
-              R"("notifications":{"toolsListChanged":true}}})");
+    EXPECT_EQ(
+        ask(request(
+            "subscriptions/listen",
+            fmt::format(R"({{"notifications":{{"toolsListChanged":true,"promptsListChanged":true}},{}}})", kMeta), 7)),
+        R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":7},)"
+        R"("notifications":{"toolsListChanged":true}}})");
     session->notify({"notifications/tools/list_changed", {}}, out);
     session->notify({"notifications/claude/channel", {}}, out);
     const auto lines = texts();
     ASSERT_EQ(lines.size(), 1u);
-    EXPECT_EQ(lines[0], R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":7}}})");
+    EXPECT_EQ(
+        lines[0],
+        R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":7}}})");
     session->end_subscriptions(out);
     EXPECT_NE(texts().at(0).find(R"("id":7,"result":{"resultType":"complete")"), std::string::npos);
     EXPECT_EQ(session->subscriptions(), 0u);
 }
 
 TEST_F(Session, a_cancelled_subscription_is_silent) {
-    ask(request("subscriptions/listen", fmt::format(R"({{"notifications":{{"toolsListChanged":true}},{}}})", kMeta), 7));
+    ask(request("subscriptions/listen", fmt::format(R"({{"notifications":{{"toolsListChanged":true}},{}}})", kMeta),
+                7));
     session->receive(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})", out);
     session->notify({"notifications/tools/list_changed", {}}, out);
     session->end_subscriptions(out);
@@ -308,15 +368,18 @@ TEST_F(Session, a_server_of_one_era_refuses_the_other) {
 
 TEST_F(Session, logs_only_when_declared_and_asked_for) {
     open({.implementation = {"test", "1"}, .logging = true});
-    const std::string with_level = R"({"name":"slow","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
-                                   R"("io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/logLevel":"warning"}})";
+    const std::string with_level =
+        R"({"name":"slow","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
+        R"("io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/logLevel":"warning"}})";
     session->receive(request("tools/call", with_level, 1), out);
     session->receive(request("tools/call", fmt::format(R"({{"name":"slow",{}}})", kMeta), 2), out);
     for (auto& start : out.start) {
         for (const char* level : {"info", "error", "nonsense"}) start.call.channel->log(level, "x");
     }
     session->take_outbox(out);
-    EXPECT_EQ(texts(), std::vector<std::string>{R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":"x"}})"});
+    EXPECT_EQ(texts(),
+              std::vector<std::string>{
+                  R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error","data":"x"}})"});
 }
 
 TEST(Server, refuses_tools_that_cannot_work) {
@@ -332,11 +395,18 @@ TEST(Server, refuses_tools_that_cannot_work) {
 }
 
 TEST_F(Session, does_not_pass_on_what_breaks_the_output_schema) {
-    const auto handler = [](const ToolCall& call) -> Result<ToolResult> { return ToolResult::of({{"n", call.arguments.at("n")}}); };
-    ASSERT_TRUE(server->add_tool({.info = {.name = "typed", .output_schema = *json::parse_object(R"({"type":"object","properties":{"n":{"type":"integer"}}})")}, .now = handler}));
+    const auto handler = [](const ToolCall& call) -> Result<ToolResult> {
+        return ToolResult::of({{"n", call.arguments.at("n")}});
+    };
+    ASSERT_TRUE(server->add_tool(
+        {.info = {.name = "typed",
+                  .output_schema = *json::parse_object(R"({"type":"object","properties":{"n":{"type":"integer"}}})")},
+         .now = handler}));
     initialize();
     EXPECT_EQ(ask(request("tools/call", R"({"name":"typed","arguments":{"n":1}})")).find("isError"), std::string::npos);
-    EXPECT_NE(ask(request("tools/call", R"({"name":"typed","arguments":{"n":"x"}})")).find("breaks its own output schema"), std::string::npos);
+    EXPECT_NE(
+        ask(request("tools/call", R"({"name":"typed","arguments":{"n":"x"}})")).find("breaks its own output schema"),
+        std::string::npos);
 }
 
 }  // namespace

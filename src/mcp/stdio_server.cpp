@@ -16,7 +16,11 @@ constexpr std::size_t kDropNotificationsBytes = 32u << 20;
 class StdioConnection final : public Server::Listener {
 public:
     StdioConnection(io::Runtime& runtime, Server& server, io::LineStream& stream)
-        : server_(server), stream_(stream), session_(server, Principal()), tasks_(runtime), drained_(runtime),
+        : server_(server),
+          stream_(stream),
+          session_(server, Principal()),
+          tasks_(runtime),
+          drained_(runtime),
           runner_(runtime, [this](CallKey key, Result<ToolResult> result) { finish(key, std::move(result)); }) {
         session_.set_on_outbox([this] { push_outbox(); });
         server_.attach(*this);
@@ -38,7 +42,8 @@ public:
 
     void on_notify(const ServerNotification& notification) override {
         if (queued_bytes_ > kDropNotificationsBytes) {
-            log::warn("mcp.server.notification_dropped", {{"method", notification.method}, {"why", "the client does not read"}});
+            log::warn("mcp.server.notification_dropped",
+                      {{"method", notification.method}, {"why", "the client does not read"}});
             return;
         }
         session_.notify(notification, out_);
@@ -59,14 +64,16 @@ private:
             if ((*line)->empty()) continue;
             session_.receive(**line, out_);
             collect();
-            if (!writing_ && !queue_.empty()) co_await flush();  // in this task: one request costs one read and one write
+            if (!writing_ && !queue_.empty())
+                co_await flush();  // in this task: one request costs one read and one write
             if (queued_bytes_ > kPauseReadingBytes) (void)co_await wait_drained(Deadline::never());
         }
         co_return Result<>();
     }
 
     void refuse_long_line(const Error& error) {
-        enqueue(jsonrpc::encode_error(std::nullopt, {jsonrpc::kParseError, "Parse error: " + error.message(), std::nullopt}));
+        enqueue(jsonrpc::encode_error(std::nullopt,
+                                      {jsonrpc::kParseError, "Parse error: " + error.message(), std::nullopt}));
         flush_soon();
     }
 

@@ -10,17 +10,24 @@ namespace {
 
 using testing::make_line_pipe;
 
-// Tools that show what the edges do: echo answers at once, gate waits until the test opens it, steps tells its progress.
+// Tools that show what the edges do: echo answers at once, gate waits until the test opens it, steps tells its
+// progress.
 struct Fixture {
     Fixture() : gate(runtime), cancelled(runtime), server(options()) {}
 
     static ServerOptions options() { return {.implementation = {"fixture", "1.2"}, .instructions = "be kind"}; }
 
     void add_tools() {
-        ASSERT_TRUE(server.add_tool({.info = {.name = "echo"}, .now = [](const ToolCall& call) -> Result<ToolResult> { return ToolResult::of(call.arguments); }}));
-        ASSERT_TRUE(server.add_tool({.info = {.name = "gate"}, .run = [this](ToolCall call) { return wait_at_gate(std::move(call)); }}));
-        ASSERT_TRUE(server.add_tool({.info = {.name = "steps"}, .run = [](ToolCall call) { return count_steps(std::move(call)); }}));
-        ASSERT_TRUE(server.add_tool({.info = {.name = "meta"}, .now = [](const ToolCall& call) -> Result<ToolResult> { return ToolResult::of(call.meta); }}));
+        ASSERT_TRUE(server.add_tool({.info = {.name = "echo"}, .now = [](const ToolCall& call) -> Result<ToolResult> {
+                                         return ToolResult::of(call.arguments);
+                                     }}));
+        ASSERT_TRUE(server.add_tool(
+            {.info = {.name = "gate"}, .run = [this](ToolCall call) { return wait_at_gate(std::move(call)); }}));
+        ASSERT_TRUE(server.add_tool(
+            {.info = {.name = "steps"}, .run = [](ToolCall call) { return count_steps(std::move(call)); }}));
+        ASSERT_TRUE(server.add_tool({.info = {.name = "meta"}, .now = [](const ToolCall& call) -> Result<ToolResult> {
+                                         return ToolResult::of(call.meta);
+                                     }}));
     }
     Task<Result<ToolResult>> wait_at_gate(ToolCall) {
         const Result<> opened = co_await gate.wait();
@@ -73,7 +80,8 @@ protected:
     Fixture f;
 };
 
-INSTANTIATE_TEST_SUITE_P(Stdio, BothEras, ::testing::Values(EraChoice::legacy, EraChoice::modern, EraChoice::automatic));
+INSTANTIATE_TEST_SUITE_P(Stdio, BothEras,
+                         ::testing::Values(EraChoice::legacy, EraChoice::modern, EraChoice::automatic));
 
 Task<> lists_and_calls(Client& client) {
     EXPECT_EQ(client.server().implementation.name, "fixture");
@@ -146,7 +154,9 @@ TEST_P(BothEras, fail_by_name_when_a_call_takes_too_long) {
             EXPECT_FALSE(result);
             EXPECT_EQ(result.error().code(), ErrorCode::timed_out);
             EXPECT_EQ(result.error().reason(), "MCP_TIMEOUT_DEADLINE");
-            EXPECT_NE(result.error().message().find(R"(MCP server "fixture", tool "gate": no answer within)"), std::string::npos) << result.error().message();
+            EXPECT_NE(result.error().message().find(R"(MCP server "fixture", tool "gate": no answer within)"),
+                      std::string::npos)
+                << result.error().message();
             // The server was told, and its tool stopped.
             EXPECT_TRUE(co_await f.cancelled.wait(Deadline::after(Millis(5000))));
         }
@@ -161,7 +171,8 @@ TEST_P(BothEras, name_the_request_timeout_and_the_idle_timeout) {
             CallOptions options;
             auto result = co_await client.call_tool("gate", std::move(none), std::move(options));
             EXPECT_EQ(result.error().reason(), "MCP_TIMEOUT_REQUEST");
-            EXPECT_NE(result.error().message().find("no answer within 30ms (request timeout)"), std::string::npos) << result.error().message();
+            EXPECT_NE(result.error().message().find("no answer within 30ms (request timeout)"), std::string::npos)
+                << result.error().message();
         }
     };
     ClientOptions options;
@@ -172,7 +183,8 @@ TEST_P(BothEras, name_the_request_timeout_and_the_idle_timeout) {
 TEST_P(BothEras, hear_of_changed_tools) {
     struct Body {
         static Task<> run(Client& client, Fixture& f, io::Event& changed) {
-            EXPECT_TRUE(co_await client.ping(Deadline::never()));  // by now the server has seen notifications/initialized
+            EXPECT_TRUE(
+                co_await client.ping(Deadline::never()));  // by now the server has seen notifications/initialized
             f.server.tools_changed();
             EXPECT_TRUE(co_await changed.wait(Deadline::after(Millis(5000))));
         }
@@ -234,9 +246,11 @@ Task<std::vector<std::string>> converse(Fixture& f, std::vector<std::string> lin
 TEST(StdioServer, answers_as_calls_finish_and_survives_nonsense) {
     Fixture f;
     f.add_tools();
-    const std::string call = R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":)"
-                             R"({"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}})";
-    const auto answers = f.runtime.run_until_done(converse(f, {"{", "", call, R"({"jsonrpc":"2.0","id":2,"method":"ping"})"}));
+    const std::string call =
+        R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":)"
+        R"({"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}})";
+    const auto answers =
+        f.runtime.run_until_done(converse(f, {"{", "", call, R"({"jsonrpc":"2.0","id":2,"method":"ping"})"}));
     ASSERT_EQ(answers.size(), 3u);
     EXPECT_NE(answers[0].find("-32700"), std::string::npos);
     EXPECT_NE(answers[1].find(R"("id":1,"result")"), std::string::npos);
@@ -246,7 +260,7 @@ TEST(StdioServer, answers_as_calls_finish_and_survives_nonsense) {
 // --- the client against a script
 
 struct ScriptLine {
-    std::string when;  // a piece of the line that is waited for
+    std::string when;    // a piece of the line that is waited for
     std::string answer;  // "" for none; ID stands for the request's id
 };
 
@@ -257,14 +271,16 @@ Task<> play(io::Runtime&, io::LineStream& stream, std::vector<ScriptLine> script
         EXPECT_NE((*line)->find(step.when), std::string::npos) << **line;
         const auto message = json::parse_object(**line);
         std::string answer = step.answer;
-        if (const auto at = answer.find("ID"); at != std::string::npos) answer.replace(at, 2, json::write(message->at("id")));
+        if (const auto at = answer.find("ID"); at != std::string::npos)
+            answer.replace(at, 2, json::write(message->at("id")));
         if (!answer.empty()) (void)co_await stream.write_line(std::move(answer));
     }
 }
 
 Result<ServerFacts> connect_to_script(std::vector<ScriptLine> script, ClientOptions options = {}) {
     struct Body {
-        static Task<Result<ServerFacts>> run(io::Runtime& runtime, std::vector<ScriptLine> script, ClientOptions options) {
+        static Task<Result<ServerFacts>> run(io::Runtime& runtime, std::vector<ScriptLine> script,
+                                             ClientOptions options) {
             auto pipe = make_line_pipe(runtime);
             io::TaskGroup tasks(runtime);
             tasks.spawn(play(runtime, *pipe.left, std::move(script)));
@@ -287,11 +303,17 @@ Result<ServerFacts> connect_to_script(std::vector<ScriptLine> script, ClientOpti
     return runtime.run_until_done(Body::run(runtime, std::move(script), std::move(options)));
 }
 
-const ScriptLine kInitialize{"\"initialize\"", R"({"jsonrpc":"2.0","id":ID,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"old","version":"1"}}})"};
+const ScriptLine kInitialize{
+    "\"initialize\"",
+    R"({"jsonrpc":"2.0","id":ID,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"old","version":"1"}}})"};
 
 TEST(EraDetection, any_error_that_is_not_modern_means_legacy) {
-    for (const char* error : {R"({"code":-32601,"message":"Method not found"})", R"({"code":-32602,"message":"x"})", R"({"code":0,"message":"not initialized"})"}) {
-        const auto facts = connect_to_script({{"server/discover", fmt::format(R"({{"jsonrpc":"2.0","id":ID,"error":{}}})", error)}, kInitialize, {"notifications/initialized", ""}});
+    for (const char* error : {R"({"code":-32601,"message":"Method not found"})", R"({"code":-32602,"message":"x"})",
+                              R"({"code":0,"message":"not initialized"})"}) {
+        const auto facts =
+            connect_to_script({{"server/discover", fmt::format(R"({{"jsonrpc":"2.0","id":ID,"error":{}}})", error)},
+                               kInitialize,
+                               {"notifications/initialized", ""}});
         ASSERT_TRUE(facts) << facts.error().message();
         EXPECT_EQ(facts->era, Era::legacy);
         EXPECT_EQ(facts->version, "2025-06-18");
@@ -305,12 +327,17 @@ TEST(EraDetection, silence_means_legacy) {
 }
 
 TEST(EraDetection, a_modern_server_without_our_revision_is_not_asked_to_initialize) {
-    const auto facts = connect_to_script({{"server/discover", R"({"jsonrpc":"2.0","id":ID,"error":{"code":-32022,"message":"v","data":{"supported":["2027-01-01"]}}})"}});
+    const auto facts = connect_to_script(
+        {{"server/discover",
+          R"({"jsonrpc":"2.0","id":ID,"error":{"code":-32022,"message":"v","data":{"supported":["2027-01-01"]}}})"}});
     EXPECT_EQ(facts.error().code(), ErrorCode::unsupported);
 }
 
 TEST(EraDetection, a_modern_server_that_also_offers_a_legacy_version_is) {
-    const auto facts = connect_to_script({{"server/discover", R"({"jsonrpc":"2.0","id":ID,"error":{"code":-32022,"message":"v","data":{"supported":["2025-11-25"]}}})"}, kInitialize});
+    const auto facts = connect_to_script(
+        {{"server/discover",
+          R"({"jsonrpc":"2.0","id":ID,"error":{"code":-32022,"message":"v","data":{"supported":["2025-11-25"]}}})"},
+         kInitialize});
     EXPECT_TRUE(facts);
 }
 
@@ -318,16 +345,20 @@ TEST(Handshake, errors_name_the_server_and_the_connect_timeout) {
     const auto silent = connect_to_script({{"server/discover", ""}, {"initialize", ""}});
     EXPECT_EQ(silent.error().code(), ErrorCode::timed_out);
     EXPECT_EQ(silent.error().reason(), "MCP_TIMEOUT_CONNECT");
-    EXPECT_NE(silent.error().message().find("MCP server \"script\": not connected within"), std::string::npos) << silent.error().message();
-    const auto strange = connect_to_script({{"\"initialize\"", R"({"jsonrpc":"2.0","id":ID,"result":{"protocolVersion":"1.0","capabilities":{}}})"}}, {.era = EraChoice::legacy});
+    EXPECT_NE(silent.error().message().find("MCP server \"script\": not connected within"), std::string::npos)
+        << silent.error().message();
+    const auto strange = connect_to_script(
+        {{"\"initialize\"", R"({"jsonrpc":"2.0","id":ID,"result":{"protocolVersion":"1.0","capabilities":{}}})"}},
+        {.era = EraChoice::legacy});
     EXPECT_EQ(strange.error().code(), ErrorCode::unsupported);
 }
 
 TEST(Handshake, questions_of_the_server_are_answered_and_noise_is_not) {
-    const auto facts = connect_to_script({{"server/discover", "Listening on stdio..."},
-                                          {"\"initialize\"", R"({"jsonrpc":"2.0","id":"q","method":"ping"})"},
-                                          {R"("id":"q","result":{})", R"({"jsonrpc":"2.0","id":"r","method":"roots/list"})"},
-                                          {"-32601", R"({"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2024-11-05","capabilities":{}}})"}});
+    const auto facts = connect_to_script(
+        {{"server/discover", "Listening on stdio..."},
+         {"\"initialize\"", R"({"jsonrpc":"2.0","id":"q","method":"ping"})"},
+         {R"("id":"q","result":{})", R"({"jsonrpc":"2.0","id":"r","method":"roots/list"})"},
+         {"-32601", R"({"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2024-11-05","capabilities":{}}})"}});
     ASSERT_TRUE(facts) << facts.error().message();
     EXPECT_EQ(facts->version, "2024-11-05");
 }

@@ -155,6 +155,8 @@ Result<ToolResult> ToolResult::from_json(const json::object& o) {
     return result;
 }
 
-bool Principal::has_scope(std::string_view scope) const { return std::find(scopes.begin(), scopes.end(), scope) != scopes.end(); }
+bool Principal::has_scope(std::string_view scope) const {
+    return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
+}
 
 }  // namespace pincer::mcp

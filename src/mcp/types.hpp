@@ -15,7 +15,8 @@ namespace pincer::mcp {
 enum class Era { legacy, modern };
 
 inline constexpr std::string_view kModernVersion = "2026-07-28";
-inline constexpr std::array<std::string_view, 4> kLegacyVersions = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
+inline constexpr std::array<std::string_view, 4> kLegacyVersions = {"2025-11-25", "2025-06-18", "2025-03-26",
+                                                                    "2024-11-05"};
 inline constexpr std::string_view kNewestLegacyVersion = kLegacyVersions.front();
 bool is_legacy_version(std::string_view version);
 
@@ -61,11 +62,11 @@ struct ToolInfo {
     std::string name;
     std::string title = "";
     std::string description = "";
-    json::object input_schema = {};   // empty means {"type":"object"}
+    json::object input_schema = {};  // empty means {"type":"object"}
     json::object output_schema = {};
     ToolAnnotations annotations = {};
-    json::object execution = {};      // e.g. {"taskSupport":"forbidden"}
-    json::object meta = {};           // `_meta`
+    json::object execution = {};  // e.g. {"taskSupport":"forbidden"}
+    json::object meta = {};       // `_meta`
 
     json::object to_json() const;
     // Error: protocol, naming what is wrong ("tool 3 has no name").
@@ -87,8 +88,8 @@ struct ToolResult {
 
     std::string joined_text() const;  // all text blocks, separated by line feeds
     json::object to_json() const;
-    // The wire form as text with fields of the answer beside it; a `_meta` there replaces ours. A result may be large, so
-    // no second tree is built of it.
+    // The wire form as text with fields of the answer beside it; a `_meta` there replaces ours. A result may be large,
+    // so no second tree is built of it.
     std::string write(const json::object& beside = {}) const;
     static Result<ToolResult> from_json(const json::object& o);  // error: protocol
 };

@@ -18,7 +18,8 @@ std::string type_sentence(const schema::Violation& v) {
     return fmt::format("Invalid input: expected {}, received {}", expected.empty() ? "nonoptional" : expected, actual);
 }
 
-std::string size_sentence(const char* word, const char* what, const char* sign, const schema::Violation& v, const char* unit) {
+std::string size_sentence(const char* word, const char* what, const char* sign, const schema::Violation& v,
+                          const char* unit) {
     const char* verb = *unit ? "to have" : "to be";
     return fmt::format("{}: expected {} {} {}{}{}", word, what, verb, sign, json::write(v.demanded), unit);
 }
@@ -38,7 +39,8 @@ std::string sentence(const schema::Violation& v) {
     if (k == "minItems") return size_sentence("Too small", "array", ">=", v, " items");
     if (k == "maxItems") return size_sentence("Too big", "array", "<=", v, " items");
     if (k == "multipleOf") return "Invalid number: must be a multiple of " + json::write(v.demanded);
-    if (k == "pattern") return fmt::format("Invalid string: must match pattern /{}/", std::string_view(v.demanded.get_string()));
+    if (k == "pattern")
+        return fmt::format("Invalid string: must match pattern /{}/", std::string_view(v.demanded.get_string()));
     if (k == "additionalProperties") return "Unrecognized key: " + json::write(v.demanded);
     return "Invalid input";
 }

@@ -1,5 +1,6 @@
 // Speaks of wrong arguments as the TypeScript SDK does, whose texts the original's clients know:
-// "MCP error -32602: Input validation error: Invalid arguments for tool X: Too small: expected number to be >=1 at limit".
+// "MCP error -32602: Input validation error: Invalid arguments for tool X: Too small: expected number to be >=1 at
+// limit".
 #pragma once
 
 #include "mcp/server.hpp"

@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kMaxLineBytes = 16u << 20;
 constexpr std::array<std::string_view, 6> kInherited = {"HOME", "USER", "LOGNAME", "LANG", "TERM", "TMPDIR"};
 
-// Generous for a server written in Node, small against a leak that takes the machine along. A sanitizer's shadow counts as
-// memory of the child, so sanitized builds, whose servers are sanitized too, set none by themselves.
+// Generous for a server written in Node, small against a leak that takes the machine along. A sanitizer's shadow counts
+// as memory of the child, so sanitized builds, whose servers are sanitized too, set none by themselves.
 #if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
 constexpr std::size_t kDefaultMaxMemory = 0;
 #else
@@ -25,7 +25,8 @@ constexpr std::size_t kDefaultMaxMemory = 2ull << 30;
 
 class ProcessConnection final : public Connection {
 public:
-    ProcessConnection(io::Runtime& runtime, std::unique_ptr<io::Process> process, std::string server, ConnectorOptions options)
+    ProcessConnection(io::Runtime& runtime, std::unique_ptr<io::Process> process, std::string server,
+                      ConnectorOptions options)
         : server_(std::move(server)), options_(std::move(options)), process_(std::move(process)), tasks_(runtime) {
         tasks_.spawn(log_stderr());
     }
@@ -120,7 +121,8 @@ Result<mcp::HttpTarget> http_target(const ServerDefinition& definition) {
     }
     auto parsed = io::parse_url(url);
     wipe(url);
-    if (!parsed) return PINCER_FAIL(invalid_argument, "mcp.servers.{}.url: not a URL that can be dialled", definition.name);
+    if (!parsed)
+        return PINCER_FAIL(invalid_argument, "mcp.servers.{}.url: not a URL that can be dialled", definition.name);
     target.url = std::move(*parsed);
     for (const auto& [name, value] : definition.headers) target.headers.set(name, value.reveal());
     return target;
@@ -130,10 +132,14 @@ class SystemConnector final : public Connector {
 public:
     SystemConnector(io::Runtime& runtime, ConnectorOptions options) : runtime_(runtime), options_(std::move(options)) {}
 
-    Task<Result<std::unique_ptr<Connection>>> connect(ServerDefinition definition, mcp::ClientOptions options) override {
-        if (definition.transport == Transport::stdio) co_return co_await connect_process(std::move(definition), std::move(options));
+    Task<Result<std::unique_ptr<Connection>>> connect(ServerDefinition definition,
+                                                      mcp::ClientOptions options) override {
+        if (definition.transport == Transport::stdio)
+            co_return co_await connect_process(std::move(definition), std::move(options));
         if (definition.transport == Transport::sse) {
-            co_return PINCER_FAIL(unsupported, "MCP server \"{}\": transport \"sse\" (HTTP+SSE of 2024-11-05) is not supported; \"streamable-http\" is",
+            co_return PINCER_FAIL(unsupported,
+                                  "MCP server \"{}\": transport \"sse\" (HTTP+SSE of 2024-11-05) is not supported; "
+                                  "\"streamable-http\" is",
                                   definition.name);
         }
         co_return co_await connect_http(std::move(definition), std::move(options));
@@ -143,13 +149,17 @@ private:
     Task<Result<std::unique_ptr<Connection>>> connect_process(ServerDefinition definition, mcp::ClientOptions options) {
         auto executable = io::find_executable(definition.command, options_.path_list);
         if (!executable) {
-            co_return PINCER_FAIL(not_found, "MCP server \"{}\": stdio command not found or not executable: {}", definition.name, definition.command);
+            co_return PINCER_FAIL(not_found, "MCP server \"{}\": stdio command not found or not executable: {}",
+                                  definition.name, definition.command);
         }
-        io::ProcessSpec spec{.executable = std::move(*executable), .arguments = definition.args, .environment = environment(definition),
+        io::ProcessSpec spec{.executable = std::move(*executable),
+                             .arguments = definition.args,
+                             .environment = environment(definition),
                              .working_directory = definition.working_directory,
                              .max_memory_bytes = definition.max_memory_bytes.value_or(kDefaultMaxMemory)};
         auto process = io::Process::start(runtime_, std::move(spec));
-        if (!process) co_return Failure(std::move(process).error().context(fmt::format("MCP server \"{}\"", definition.name)));
+        if (!process)
+            co_return Failure(std::move(process).error().context(fmt::format("MCP server \"{}\"", definition.name)));
         auto connection = std::make_unique<ProcessConnection>(runtime_, std::move(*process), definition.name, options_);
         const Result<> opened = co_await connection->open(runtime_, std::move(options));
         if (!opened) {
@@ -161,7 +171,8 @@ private:
 
     Task<Result<std::unique_ptr<Connection>>> connect_http(ServerDefinition definition, mcp::ClientOptions options) {
         PINCER_CO_TRY(mcp::HttpTarget target, http_target(definition));
-        io::HttpClientOptions http_options{.egress = io::EgressPolicy::named(target.url.host), .connect_timeout = definition.connection_timeout};
+        io::HttpClientOptions http_options{.egress = io::EgressPolicy::named(target.url.host),
+                                           .connect_timeout = definition.connection_timeout};
         auto connection = std::make_unique<HttpConnection>(io::make_http_client(runtime_, std::move(http_options)));
         const Result<> opened = co_await connection->open(runtime_, std::move(target), std::move(options));
         if (!opened) co_return Failure(opened.error());
@@ -171,7 +182,8 @@ private:
     std::vector<std::pair<std::string, std::string>> environment(const ServerDefinition& definition) const {
         std::vector<std::pair<std::string, std::string>> out{{"PATH", options_.path_list}};
         for (const auto& [name, value] : options_.base_environment) {
-            if (std::find(kInherited.begin(), kInherited.end(), name) != kInherited.end()) out.emplace_back(name, value);
+            if (std::find(kInherited.begin(), kInherited.end(), name) != kInherited.end())
+                out.emplace_back(name, value);
         }
         for (const auto& [name, value] : definition.env) {
             if (is_forbidden_environment(name)) {
@@ -191,12 +203,37 @@ private:
 }  // namespace
 
 bool is_forbidden_environment(std::string_view name) {
-    constexpr std::array<std::string_view, 26> kNames = {"ZDOTDIR", "PROMPT_COMMAND", "PS4", "OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES", "GIT_SSH", "GIT_SSH_COMMAND",
-                                                         "GIT_EXEC_PATH", "GIT_EXTERNAL_DIFF", "NODE_OPTIONS", "NODE_PATH", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PERL5OPT", "PERL5LIB", "PERLLIB",
-                                                         "RUBYOPT", "RUBYLIB", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "GCONV_PATH", "IFS"};
-    constexpr std::array<std::string_view, 6> kPrefixes = {"GIT_CONFIG", "LD_", "DYLD_", "PYTHON", "GLIBC_TUNABLES", "BASH_FUNC_"};
+    constexpr std::array<std::string_view, 26> kNames = {"ZDOTDIR",
+                                                         "PROMPT_COMMAND",
+                                                         "PS4",
+                                                         "OPENSSL_CONF",
+                                                         "OPENSSL_ENGINES",
+                                                         "OPENSSL_MODULES",
+                                                         "GIT_SSH",
+                                                         "GIT_SSH_COMMAND",
+                                                         "GIT_EXEC_PATH",
+                                                         "GIT_EXTERNAL_DIFF",
+                                                         "NODE_OPTIONS",
+                                                         "NODE_PATH",
+                                                         "BASH_ENV",
+                                                         "ENV",
+                                                         "SHELLOPTS",
+                                                         "BASHOPTS",
+                                                         "PERL5OPT",
+                                                         "PERL5LIB",
+                                                         "PERLLIB",
+                                                         "RUBYOPT",
+                                                         "RUBYLIB",
+                                                         "JAVA_TOOL_OPTIONS",
+                                                         "_JAVA_OPTIONS",
+                                                         "JDK_JAVA_OPTIONS",
+                                                         "GCONV_PATH",
+                                                         "IFS"};
+    constexpr std::array<std::string_view, 6> kPrefixes = {"GIT_CONFIG",     "LD_",       "DYLD_", "PYTHON",
+                                                           "GLIBC_TUNABLES", "BASH_FUNC_"};
     return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
-           std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](std::string_view prefix) { return name.starts_with(prefix); });
+           std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                       [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
 std::unique_ptr<Connector> make_connector(io::Runtime& runtime, ConnectorOptions options) {

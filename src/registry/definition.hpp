@@ -1,6 +1,7 @@
 // One outbound MCP server as the operator wrote it under mcp.servers.<name> in openclaw.json: OpenClaw's keys, and
-// `trust` and `maxMemoryMb` of our own. Differences from the original on purpose: unknown keys are refused with the nearest known one, what
-// is secret is printed as such, and a `url` without `transport` is probed rather than taken for HTTP+SSE.
+// `trust` and `maxMemoryMb` of our own. Differences from the original on purpose: unknown keys are refused with the
+// nearest known one, what is secret is printed as such, and a `url` without `transport` is probed rather than taken for
+// HTTP+SSE.
 #pragma once
 
 #include <optional>
@@ -39,7 +40,7 @@ struct ServerDefinition {
     std::vector<std::pair<std::string, Secret>> env;
     std::string working_directory;
 
-    Secret url;           // its user part and query may hold secrets; display_url() is for people
+    Secret url;  // its user part and query may hold secrets; display_url() is for people
     std::vector<std::pair<std::string, Secret>> headers;
 
     // stdio: what the child may have of private writable memory (maxMemoryMb); 0: no limit; nothing said: the default.
@@ -72,8 +73,8 @@ struct Definitions {
 };
 Definitions parse_definitions(const json::object& servers);
 
-// For show and list --json: the operator's own object, with env values, headers, secret arguments and the secret parts of
-// the URL replaced. Works on definitions that do not parse, too.
+// For show and list --json: the operator's own object, with env values, headers, secret arguments and the secret parts
+// of the URL replaced. Works on definitions that do not parse, too.
 json::object definition_to_json_redacted(const json::object& definition);
 std::string redact_url(std::string_view url);
 // "--token abc" -> "--token ***"; "--api-key=abc" -> "--api-key=***"; what looks like a key of a known kind, too.

@@ -1,5 +1,5 @@
-// What of a definition may be shown. Errs on the side of hiding: an environment value or a header is secret whatever its
-// name, an argument when its option or its looks say so.
+// What of a definition may be shown. Errs on the side of hiding: an environment value or a header is secret whatever
+// its name, an argument when its option or its looks say so.
 #include <algorithm>
 #include <array>
 
@@ -9,18 +9,22 @@
 namespace pincer::registry {
 namespace {
 
-constexpr std::array<std::string_view, 14> kTellingWords = {"token", "secret", "password", "passwd", "apikey", "api-key", "api_key", "key",
-                                                            "auth", "credential", "bearer", "signature", "session", "cookie"};
-constexpr std::array<std::string_view, 12> kTellingPrefixes = {"sk-", "sk_", "ghp_", "gho_", "ghs_", "github_pat_", "xoxb-", "xoxp-", "xapp-", "glpat-", "AKIA", "eyJ"};
+constexpr std::array<std::string_view, 14> kTellingWords = {"token",   "secret",    "password", "passwd", "apikey",
+                                                            "api-key", "api_key",   "key",      "auth",   "credential",
+                                                            "bearer",  "signature", "session",  "cookie"};
+constexpr std::array<std::string_view, 12> kTellingPrefixes = {
+    "sk-", "sk_", "ghp_", "gho_", "ghs_", "github_pat_", "xoxb-", "xoxp-", "xapp-", "glpat-", "AKIA", "eyJ"};
 constexpr std::string_view kStars = "***";
 
 bool is_telling_name(std::string_view name) {
     const std::string lower = to_lower(name);
-    return std::any_of(kTellingWords.begin(), kTellingWords.end(), [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+    return std::any_of(kTellingWords.begin(), kTellingWords.end(),
+                       [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
 bool looks_secret(std::string_view value) {
-    return std::any_of(kTellingPrefixes.begin(), kTellingPrefixes.end(), [&](std::string_view prefix) { return value.starts_with(prefix); });
+    return std::any_of(kTellingPrefixes.begin(), kTellingPrefixes.end(),
+                       [&](std::string_view prefix) { return value.starts_with(prefix); });
 }
 
 void redact_values(json::object& o, std::string_view key) {
@@ -70,8 +74,10 @@ std::vector<std::string> redact_arguments(const std::vector<std::string>& args) 
     for (const std::string& arg : args) {
         const auto equals = arg.find('=');
         const bool option = arg.starts_with('-');
-        if (std::exchange(hide_next, false) && !option) out.emplace_back(kStars);
-        else if (equals != std::string::npos && (is_telling_name(std::string_view(arg).substr(0, equals)) || looks_secret(arg.substr(equals + 1)))) {
+        if (std::exchange(hide_next, false) && !option)
+            out.emplace_back(kStars);
+        else if (equals != std::string::npos &&
+                 (is_telling_name(std::string_view(arg).substr(0, equals)) || looks_secret(arg.substr(equals + 1)))) {
             out.push_back(arg.substr(0, equals + 1) + std::string(kStars));
         } else if (looks_secret(arg)) {
             out.emplace_back(kStars);
@@ -79,7 +85,8 @@ std::vector<std::string> redact_arguments(const std::vector<std::string>& args) 
             out.push_back(redact_url(arg));
         } else {
             // "--token-file path" names a place and not a secret.
-            hide_next = option && equals == std::string::npos && is_telling_name(arg) && !arg.ends_with("-file") && !arg.ends_with("-path");
+            hide_next = option && equals == std::string::npos && is_telling_name(arg) && !arg.ends_with("-file") &&
+                        !arg.ends_with("-path");
             out.push_back(arg);
         }
     }
@@ -97,11 +104,13 @@ json::object definition_to_json_redacted(const json::object& definition) {
             field.value() = redact_url(std::string_view(field.value().get_string()));
         } else if (key == "args" && field.value().is_array()) {
             std::vector<std::string> args;
-            for (const json::value& arg : field.value().get_array()) args.push_back(arg.is_string() ? std::string(arg.get_string()) : json::write(arg));
+            for (const json::value& arg : field.value().get_array())
+                args.push_back(arg.is_string() ? std::string(arg.get_string()) : json::write(arg));
             json::array redacted;
             for (std::string& arg : redact_arguments(args)) redacted.emplace_back(std::move(arg));
             field.value() = std::move(redacted);
-        } else if (field.value().is_string() && key != "auth" && (is_telling_name(key) || looks_secret(std::string_view(field.value().get_string())))) {
+        } else if (field.value().is_string() && key != "auth" &&
+                   (is_telling_name(key) || looks_secret(std::string_view(field.value().get_string())))) {
             field.value() = kRedacted;  // a key that we do not even know
         }
     }

@@ -24,11 +24,13 @@ using ServerRef = std::shared_ptr<SupervisedServer>;  // shared by the table and
 
 class Registry::Impl {
 public:
-    Impl(io::Runtime& runtime, Connector& connector, const Clock& clock, crypto::Random& random, RegistryOptions options)
+    Impl(io::Runtime& runtime, Connector& connector, const Clock& clock, crypto::Random& random,
+         RegistryOptions options)
         : services{runtime, connector, clock, random, std::move(options)}, tasks(runtime) {}
 
     ServerRef find(std::string_view name) const {
-        const auto found = std::find_if(servers.begin(), servers.end(), [&](const ServerRef& s) { return s->definition().name == name; });
+        const auto found = std::find_if(servers.begin(), servers.end(),
+                                        [&](const ServerRef& s) { return s->definition().name == name; });
         return found == servers.end() ? nullptr : *found;
     }
 
@@ -37,14 +39,16 @@ public:
     io::TaskGroup tasks;
 };
 
-Registry::Registry(io::Runtime& runtime, Connector& connector, const Clock& clock, crypto::Random& random, RegistryOptions options)
+Registry::Registry(io::Runtime& runtime, Connector& connector, const Clock& clock, crypto::Random& random,
+                   RegistryOptions options)
     : impl_(std::make_unique<Impl>(runtime, connector, clock, random, std::move(options))) {}
 
 Registry::~Registry() { PINCER_ASSERT(impl_->servers.empty(), "stop() was awaited"); }
 
 Task<Result<>> Registry::reload(std::vector<ServerDefinition> definitions) {
     if (definitions.size() > impl_->services.options.max_servers) {
-        co_return PINCER_FAIL(too_large, "{} MCP servers are defined; the limit is {}", definitions.size(), impl_->services.options.max_servers);
+        co_return PINCER_FAIL(too_large, "{} MCP servers are defined; the limit is {}", definitions.size(),
+                              impl_->services.options.max_servers);
     }
     std::vector<ServerRef> next;
     for (ServerDefinition& definition : definitions) {
@@ -110,7 +114,8 @@ std::optional<ToolInfo> Registry::tool(std::string_view name) const {
     const ServerRef server = cut == std::string_view::npos ? nullptr : impl_->find(name.substr(0, cut));
     if (!server) return std::nullopt;
     const auto& tools = server->tools();
-    const auto found = std::find_if(tools.begin(), tools.end(), [&](const ToolInfo& tool) { return tool.name == name; });
+    const auto found =
+        std::find_if(tools.begin(), tools.end(), [&](const ToolInfo& tool) { return tool.name == name; });
     return found == tools.end() ? std::nullopt : std::optional(*found);
 }
 
@@ -122,7 +127,7 @@ Task<Result<mcp::ToolResult>> Registry::call(std::string name, json::object argu
 }
 
 namespace {
-constexpr Millis kShortestPause{50};   // between two tries, whatever the server's own pause
+constexpr Millis kShortestPause{50};  // between two tries, whatever the server's own pause
 }
 
 Task<Result<>> Registry::reach(std::string name, Deadline deadline) {
@@ -132,9 +137,11 @@ Task<Result<>> Registry::reach(std::string name, Deadline deadline) {
         if (!server) co_return PINCER_FAIL(not_found, "no MCP server provides a tool {}", name);
         const Result<> up = co_await server->load_tools(deadline);
         if (up && tool(name)) co_return Result<>();
-        if (up) co_return PINCER_FAIL(not_found, "MCP server \"{}\" offers no tool \"{}\"", server_name, name.substr(std::min(name.size(), server_name.size() + 2)));
+        if (up)
+            co_return PINCER_FAIL(not_found, "MCP server \"{}\" offers no tool \"{}\"", server_name,
+                                  name.substr(std::min(name.size(), server_name.size() + 2)));
         if (up.error().code() == ErrorCode::cancelled) co_return up;
-        if (impl_->find(server_name) != server) continue;   // a reload put another in its place
+        if (impl_->find(server_name) != server) continue;  // a reload put another in its place
         if (!server->definition().enabled || deadline.passed()) {
             const std::string& last = server->last_error().empty() ? up.error().message() : server->last_error();
             co_return PINCER_FAIL(unavailable, "MCP server \"{}\" is not reachable ({})", server_name, last);

@@ -16,9 +16,9 @@
 namespace pincer::registry {
 
 struct ToolInfo {
-    std::string name;          // "<server>__<tool>"
+    std::string name;  // "<server>__<tool>"
     std::string server;
-    std::string tool;          // as the server calls it
+    std::string tool;  // as the server calls it
     std::string title;
     std::string description;
     json::object input_schema;
@@ -26,8 +26,8 @@ struct ToolInfo {
     // approval. `destructive` errs the other way: it is believed of anybody, and true unless a believed hint denies it.
     bool read_only = false;
     bool destructive = true;
-    std::string settled_by;    // full name of the read-only tool that tells how a cut-off call ended; from the tool's
-                               // _meta["io.pincer/settledBy"]; "" when there is none or it is not read_only
+    std::string settled_by;  // full name of the read-only tool that tells how a cut-off call ended; from the tool's
+                             // _meta["io.pincer/settledBy"]; "" when there is none or it is not read_only
 };
 
 enum class Health { idle, starting, ready, backing_off, disabled, failed };
@@ -37,20 +37,20 @@ struct ServerStatus {
     std::string name;
     bool enabled = true;
     Transport transport = Transport::stdio;
-    std::string launch;          // redacted
+    std::string launch;  // redacted
     Health health = Health::idle;
-    std::string last_error;      // ours; "" after a success
-    std::size_t tools = 0;       // known, after the filter
-    std::size_t restarts = 0;    // in a row without a success between them
+    std::string last_error;            // ours; "" after a success
+    std::size_t tools = 0;             // known, after the filter
+    std::size_t restarts = 0;          // in a row without a success between them
     std::optional<WallTime> retry_at;  // while backing off
-    int pid = 0;                 // stdio, while it runs
+    int pid = 0;                       // stdio, while it runs
     std::string protocol_version;
     mcp::Implementation implementation;
 };
 
 struct CallOptions {
     Deadline deadline = Deadline::never();
-    json::object meta = {};      // e.g. "io.pincer/grant", "io.pincer/context": goes to the server as `_meta`
+    json::object meta = {};  // e.g. "io.pincer/grant", "io.pincer/context": goes to the server as `_meta`
     std::function<void(const mcp::Progress&)> on_progress = nullptr;
 };
 
@@ -67,16 +67,17 @@ class Connector {
 public:
     virtual ~Connector() = default;
     // `definition` and `options` are copied where they are kept.
-    virtual Task<Result<std::unique_ptr<Connection>>> connect(ServerDefinition definition, mcp::ClientOptions options) = 0;
+    virtual Task<Result<std::unique_ptr<Connection>>> connect(ServerDefinition definition,
+                                                              mcp::ClientOptions options) = 0;
 };
 
 // Processes and sockets. `path_list` is where bare command names are looked up; the child gets a PATH of the same and
-// HOME, USER, LANG, TERM, TMPDIR from `base_environment` and nothing else but its definition's env. Dialling is limited to
-// the host that the URL names.
+// HOME, USER, LANG, TERM, TMPDIR from `base_environment` and nothing else but its definition's env. Dialling is limited
+// to the host that the URL names.
 struct ConnectorOptions {
     std::string path_list = "/usr/local/bin:/usr/bin:/bin";
     std::vector<std::pair<std::string, std::string>> base_environment;
-    std::size_t max_stderr_line = 4096;       // of a child; logged at debug
+    std::size_t max_stderr_line = 4096;  // of a child; logged at debug
     Millis shutdown_grace{2'000};
 };
 std::unique_ptr<Connector> make_connector(io::Runtime& runtime, ConnectorOptions options);
@@ -86,8 +87,8 @@ bool is_forbidden_environment(std::string_view name);
 struct RegistryOptions {
     mcp::Implementation implementation = {"openclaw", "0"};
     std::size_t max_servers = 256;
-    std::size_t max_tools = 4'000;            // over all servers
-    Millis session_idle{10 * 60'000};         // OpenClaw's mcp.sessionIdleTtlMs; 0: never stopped
+    std::size_t max_tools = 4'000;     // over all servers
+    Millis session_idle{10 * 60'000};  // OpenClaw's mcp.sessionIdleTtlMs; 0: never stopped
     Millis backoff_first{500};
     Millis backoff_most{60'000};
     std::function<void()> on_tools_changed = nullptr;  // called on the io thread, after the new list is in place
@@ -96,7 +97,8 @@ struct RegistryOptions {
 // Lives on the io thread. stop() before it is dropped.
 class Registry {
 public:
-    Registry(io::Runtime& runtime, Connector& connector, const Clock& clock, crypto::Random& random, RegistryOptions options);
+    Registry(io::Runtime& runtime, Connector& connector, const Clock& clock, crypto::Random& random,
+             RegistryOptions options);
     ~Registry();
 
     // Servers whose definition changed are restarted, others keep their connection; those that are gone are stopped.
@@ -109,8 +111,9 @@ public:
     std::vector<ToolInfo> tools() const;
     std::optional<ToolInfo> tool(std::string_view name) const;
 
-    // Errors: not_found (no such server or tool), forbidden (the filter), unavailable (cannot be started: the last error
-    // and when it is tried next), and those of mcp::Client::call_tool. Whether the call is *allowed* was decided before.
+    // Errors: not_found (no such server or tool), forbidden (the filter), unavailable (cannot be started: the last
+    // error and when it is tried next), and those of mcp::Client::call_tool. Whether the call is *allowed* was decided
+    // before.
     Task<Result<mcp::ToolResult>> call(std::string name, json::object arguments, CallOptions options);
 
     // Waits until the tool's server is up and lists it; a server that is down is tried again after each of its pauses.

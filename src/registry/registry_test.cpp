@@ -11,10 +11,16 @@ namespace {
 class Registries : public ::testing::Test {
 protected:
     Registries() : infra({.implementation = {"infra", "1"}}), connector(runtime), gate(runtime) {
-        const auto answer = [](const mcp::ToolCall& call) -> Result<mcp::ToolResult> { return mcp::ToolResult::of(call.meta); };
+        const auto answer = [](const mcp::ToolCall& call) -> Result<mcp::ToolResult> {
+            return mcp::ToolResult::of(call.meta);
+        };
         EXPECT_TRUE(infra.add_tool({.info = {.name = "read", .annotations = {.read_only = true}}, .now = answer}));
-        EXPECT_TRUE(infra.add_tool({.info = {.name = "apply", .annotations = {.destructive = false}, .meta = {{"io.pincer/settledBy", "read"}}}, .now = answer}));
-        EXPECT_TRUE(infra.add_tool({.info = {.name = "wipe", .meta = {{"io.pincer/settledBy", "apply"}}}, .now = answer}));
+        EXPECT_TRUE(infra.add_tool({.info = {.name = "apply",
+                                             .annotations = {.destructive = false},
+                                             .meta = {{"io.pincer/settledBy", "read"}}},
+                                    .now = answer}));
+        EXPECT_TRUE(
+            infra.add_tool({.info = {.name = "wipe", .meta = {{"io.pincer/settledBy", "apply"}}}, .now = answer}));
         EXPECT_TRUE(infra.add_tool({.info = {.name = "gate"}, .run = [this](mcp::ToolCall) { return wait(); }}));
         connector.provide("infra", infra);
     }
@@ -24,8 +30,11 @@ protected:
         co_return mcp::ToolResult::text("open");
     }
 
-    static ServerDefinition define(const char* text, const char* name = "infra") { return *parse_definition(name, *json::parse_object(text)); }
-    static Task<Result<mcp::ToolResult>> call(Registry& registry, std::string name, Deadline deadline = Deadline::after(Millis(5000))) {
+    static ServerDefinition define(const char* text, const char* name = "infra") {
+        return *parse_definition(name, *json::parse_object(text));
+    }
+    static Task<Result<mcp::ToolResult>> call(Registry& registry, std::string name,
+                                              Deadline deadline = Deadline::after(Millis(5000))) {
         json::object none;
         CallOptions options{.deadline = deadline, .meta = {{"io.pincer/grant", "g"}}};
         co_return co_await registry.call(std::move(name), std::move(none), std::move(options));
@@ -118,7 +127,9 @@ TEST_F(Registries, keep_to_the_filter_and_say_what_is_missing) {
             EXPECT_FALSE(r.tool("infra__wipe"));
         }
     };
-    with_registry({define(R"({"command":"x","toolFilter":{"include":["read*","wipe"],"exclude":["w*"]}})"), define(R"({"command":"x","enabled":false})", "off")}, Run::body);
+    with_registry({define(R"({"command":"x","toolFilter":{"include":["read*","wipe"],"exclude":["w*"]}})"),
+                   define(R"({"command":"x","enabled":false})", "off")},
+                  Run::body);
 }
 
 TEST_F(Registries, come_back_after_a_crash_and_never_repeat_the_call_that_was_cut) {
@@ -153,7 +164,8 @@ TEST_F(Registries, wait_longer_after_each_failure_and_name_the_reason) {
             }
             EXPECT_LT(connector.connects("infra"), 8u);  // most of them met the pause
             auto refused = co_await call(r, "infra__read", Deadline::after(Millis(1)));
-            EXPECT_NE(refused.error().message().find("the kettle is off"), std::string::npos) << refused.error().message();
+            EXPECT_NE(refused.error().message().find("the kettle is off"), std::string::npos)
+                << refused.error().message();
             const ServerStatus status = r.status().at(0);
             EXPECT_EQ(status.last_error, "the kettle is off");
             EXPECT_GE(status.restarts, 1u);
@@ -214,7 +226,8 @@ TEST_F(Registries, stop_what_nobody_uses) {
             EXPECT_EQ(connector.connects("infra"), 2u);
         }
     };
-    with_registry({define(R"({"command":"x"})")}, [this](Registry& r) { return Run::body(r, connector); }, {.session_idle = Millis(20)});
+    with_registry({define(R"({"command":"x"})")}, [this](Registry& r) { return Run::body(r, connector); },
+                  {.session_idle = Millis(20)});
 }
 
 TEST_F(Registries, follow_changes_of_the_list) {
@@ -230,7 +243,8 @@ TEST_F(Registries, follow_changes_of_the_list) {
     int told = 0;
     RegistryOptions options;
     options.on_tools_changed = [&told] { ++told; };
-    with_registry({define(R"({"command":"x"})")}, [&](Registry& r) { return Run::body(r, infra, told); }, std::move(options));
+    with_registry(
+        {define(R"({"command":"x"})")}, [&](Registry& r) { return Run::body(r, infra, told); }, std::move(options));
 }
 
 TEST_F(Registries, wait_for_a_server_that_is_away) {
@@ -252,7 +266,8 @@ TEST_F(Registries, wait_for_a_server_that_is_away) {
         }
     };
     connector.refuse("infra", Error(ErrorCode::unavailable, "the kettle is off"));
-    with_registry({define(R"({"command":"x"})")}, [this](Registry& r) { return Run::body(r, runtime, connector, infra); });
+    with_registry({define(R"({"command":"x"})")},
+                  [this](Registry& r) { return Run::body(r, runtime, connector, infra); });
 }
 
 TEST_F(Registries, do_not_wait_for_what_cannot_come) {
@@ -265,12 +280,18 @@ TEST_F(Registries, do_not_wait_for_what_cannot_come) {
             EXPECT_EQ((co_await r.reach("off__read", Deadline::never())).error().code(), ErrorCode::unavailable);
         }
     };
-    with_registry({define(R"({"command":"x","toolFilter":{"exclude":["wipe"]}})"), define(R"({"command":"x","enabled":false})", "off")}, Run::body);
+    with_registry({define(R"({"command":"x","toolFilter":{"exclude":["wipe"]}})"),
+                   define(R"({"command":"x","enabled":false})", "off")},
+                  Run::body);
 }
 
 TEST(Environment, drops_what_would_run_other_code) {
-    for (const char* name : {"NODE_OPTIONS", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONSTARTUP", "BASH_ENV", "BASH_FUNC_x%%", "ZDOTDIR", "GIT_SSH_COMMAND", "GIT_CONFIG_COUNT", "OPENSSL_CONF"}) EXPECT_TRUE(is_forbidden_environment(name)) << name;
-    for (const char* name : {"API_KEY", "PATH", "NODE_ENV", "OLD_PASSWORD"}) EXPECT_FALSE(is_forbidden_environment(name)) << name;
+    for (const char* name :
+         {"NODE_OPTIONS", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONPATH", "PYTHONSTARTUP", "BASH_ENV",
+          "BASH_FUNC_x%%", "ZDOTDIR", "GIT_SSH_COMMAND", "GIT_CONFIG_COUNT", "OPENSSL_CONF"})
+        EXPECT_TRUE(is_forbidden_environment(name)) << name;
+    for (const char* name : {"API_KEY", "PATH", "NODE_ENV", "OLD_PASSWORD"})
+        EXPECT_FALSE(is_forbidden_environment(name)) << name;
 }
 
 }  // namespace

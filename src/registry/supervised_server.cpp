@@ -13,9 +13,14 @@ SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
 ToolInfo describe(const ServerDefinition& definition, const mcp::ToolInfo& tool) {
     const bool believed = definition.trust == Trust::annotations;
-    ToolInfo out{.name = definition.name + "__" + tool.name, .server = definition.name, .tool = tool.name, .title = tool.title,
-                 .description = tool.description, .input_schema = tool.input_schema};
-    out.read_only = believed && tool.annotations.read_only.value_or(false) && !tool.annotations.destructive.value_or(false);
+    ToolInfo out{.name = definition.name + "__" + tool.name,
+                 .server = definition.name,
+                 .tool = tool.name,
+                 .title = tool.title,
+                 .description = tool.description,
+                 .input_schema = tool.input_schema};
+    out.read_only =
+        believed && tool.annotations.read_only.value_or(false) && !tool.annotations.destructive.value_or(false);
     out.destructive = !out.read_only && !(believed && tool.annotations.destructive == false);
     return out;
 }
@@ -49,7 +54,9 @@ void SupervisedServer::publish() {
     for (const mcp::ToolInfo& tool : listed_tools_) {
         const std::string settler = json::string_or(tool.meta, "io.pincer/settledBy");
         if (settler.empty()) continue;
-        const auto by_tool = [](const std::string& name) { return [&name](const ToolInfo& t) { return t.tool == name; }; };
+        const auto by_tool = [](const std::string& name) {
+            return [&name](const ToolInfo& t) { return t.tool == name; };
+        };
         const auto reader = std::find_if(tools_.begin(), tools_.end(), by_tool(settler));
         const auto target = std::find_if(tools_.begin(), tools_.end(), by_tool(tool.name));
         if (target != tools_.end() && reader != tools_.end() && reader->read_only) target->settled_by = reader->name;
@@ -83,13 +90,16 @@ Task<Result<>> SupervisedServer::load_tools(Deadline deadline) {
 
 Task<Result<mcp::ToolResult>> SupervisedServer::call(std::string tool, json::object arguments, CallOptions options) {
     if (!definition_.tool_filter.admits(tool)) {
-        co_return PINCER_FAIL(forbidden, "MCP server \"{}\", tool \"{}\": its toolFilter does not admit it", definition_.name, tool);
+        co_return PINCER_FAIL(forbidden, "MCP server \"{}\", tool \"{}\": its toolFilter does not admit it",
+                              definition_.name, tool);
     }
     auto connection = co_await connected(options.deadline);
     if (!connection) co_return Failure(std::move(connection).error());
-    const auto known = std::any_of(listed_tools_.begin(), listed_tools_.end(), [&](const auto& t) { return t.name == tool; });
+    const auto known =
+        std::any_of(listed_tools_.begin(), listed_tools_.end(), [&](const auto& t) { return t.name == tool; });
     if (!known) co_return PINCER_FAIL(not_found, "MCP server \"{}\" has no tool \"{}\"", definition_.name, tool);
-    mcp::CallOptions call{.deadline = options.deadline, .meta = std::move(options.meta), .on_progress = std::move(options.on_progress)};
+    mcp::CallOptions call{
+        .deadline = options.deadline, .meta = std::move(options.meta), .on_progress = std::move(options.on_progress)};
     ++in_flight_;
     auto result = co_await (*connection)->client().call_tool(std::move(tool), std::move(arguments), std::move(call));
     --in_flight_;
@@ -111,14 +121,16 @@ Result<> SupervisedServer::may_start() const {
     const SteadyTime now = steady_now();
     if (now >= retry_at_) return {};
     const auto wait = std::chrono::ceil<Millis>(retry_at_ - now);
-    Failure refused = unavailable(fmt::format("is not available, next try in {}: {}", format_duration(wait), last_error_));
+    Failure refused =
+        unavailable(fmt::format("is not available, next try in {}: {}", format_duration(wait), last_error_));
     return Failure(std::move(refused.error()).with_retry_after(wait));
 }
 
 Task<Result<SupervisedServer::ConnectionRef>> SupervisedServer::connected(Deadline deadline) {
     if (connection_ && connection_->client().is_open() && !stopping_) co_return connection_;
     // A short pause is sat out here rather than reported: one crash should not fail the next call.
-    while (!starting_ && !stopping_ && retry_at_ > steady_now() && retry_at_ - steady_now() <= kShortPause && retry_at_ < deadline.at()) {
+    while (!starting_ && !stopping_ && retry_at_ > steady_now() && retry_at_ - steady_now() <= kShortPause &&
+           retry_at_ < deadline.at()) {
         PINCER_CO_CHECK(co_await io::sleep_until(Deadline(retry_at_)));
         if (connection_ && connection_->client().is_open()) co_return connection_;
     }
@@ -130,7 +142,8 @@ Task<Result<SupervisedServer::ConnectionRef>> SupervisedServer::connected(Deadli
     }
     const Result<> settled = co_await settled_.wait(deadline);
     if (!settled && settled.error().code() == ErrorCode::timed_out) {
-        co_return PINCER_FAIL(timed_out, "MCP server \"{}\" was still starting when the caller's deadline passed", definition_.name);
+        co_return PINCER_FAIL(timed_out, "MCP server \"{}\" was still starting when the caller's deadline passed",
+                              definition_.name);
     }
     if (!settled) co_return Failure(settled.error());
     if (connection_) co_return connection_;
@@ -178,7 +191,8 @@ Task<Result<>> SupervisedServer::try_start() {
     facts_ = connection->client().server();
     last_used_ = steady_now();
     last_error_.clear();
-    log::info("registry.server_ready", {{"server", definition_.name}, {"protocol", facts_.version}, {"tools", tools_.size()}});
+    log::info("registry.server_ready",
+              {{"server", definition_.name}, {"protocol", facts_.version}, {"tools", tools_.size()}});
     tasks_.spawn(watch(connection));
     if (services_.options.session_idle > Millis(0)) tasks_.spawn(stop_when_idle(connection));
     co_return Result<>();
@@ -214,7 +228,8 @@ void SupervisedServer::failed(const Error& error) {
     log::failure(log::Level::warn, "registry.server_failed", error);
     const auto& options = services_.options;
     const std::size_t doublings = std::min<std::size_t>(failures_ - 1, 20);
-    const std::int64_t full = std::min<std::int64_t>(options.backoff_first.count() << doublings, options.backoff_most.count());
+    const std::int64_t full =
+        std::min<std::int64_t>(options.backoff_first.count() << doublings, options.backoff_most.count());
     const std::int64_t half = std::max<std::int64_t>(1, full / 2);
     retry_at_ = steady_now() + Millis(full - half + std::int64_t(services_.random.below(std::uint64_t(half) + 1)));
 }
@@ -225,16 +240,27 @@ void SupervisedServer::forget_failures() {
 }
 
 ServerStatus SupervisedServer::status() const {
-    ServerStatus out{.name = definition_.name, .enabled = definition_.enabled, .transport = definition_.transport, .launch = definition_.launch(),
-                     .last_error = last_error_, .tools = tools_.size(), .restarts = failures_};
+    ServerStatus out{.name = definition_.name,
+                     .enabled = definition_.enabled,
+                     .transport = definition_.transport,
+                     .launch = definition_.launch(),
+                     .last_error = last_error_,
+                     .tools = tools_.size(),
+                     .restarts = failures_};
     const bool open = connection_ && connection_->client().is_open();
     const SteadyTime now = steady_now();
-    if (!definition_.enabled) out.health = Health::disabled;
-    else if (starting_) out.health = Health::starting;
-    else if (open) out.health = Health::ready;
-    else if (now < retry_at_) out.health = Health::backing_off;
-    else out.health = last_start_failed_ ? Health::failed : Health::idle;
-    if (out.health == Health::backing_off) out.retry_at = services_.clock.wall() + std::chrono::ceil<Millis>(retry_at_ - now);
+    if (!definition_.enabled)
+        out.health = Health::disabled;
+    else if (starting_)
+        out.health = Health::starting;
+    else if (open)
+        out.health = Health::ready;
+    else if (now < retry_at_)
+        out.health = Health::backing_off;
+    else
+        out.health = last_start_failed_ ? Health::failed : Health::idle;
+    if (out.health == Health::backing_off)
+        out.retry_at = services_.clock.wall() + std::chrono::ceil<Millis>(retry_at_ - now);
     if (open) {
         out.pid = connection_->pid();
         out.protocol_version = facts_.version;

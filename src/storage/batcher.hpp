@@ -25,7 +25,8 @@ public:
     };
     using Batch = std::span<const std::shared_ptr<Job>>;
 
-    // `run_batch` is called on the thread with at most `most_at_once` jobs, in the order of submit(), and must not throw.
+    // `run_batch` is called on the thread with at most `most_at_once` jobs, in the order of submit(), and must not
+    // throw.
     Batcher(io::Runtime& runtime, std::size_t most_at_once, std::function<void(Batch)> run_batch);
     ~Batcher();  // does what is queued, then ends the thread
     Batcher(const Batcher&) = delete;

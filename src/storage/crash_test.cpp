@@ -8,7 +8,9 @@
 namespace pincer::storage {
 namespace {
 
-constexpr Migration kSchema[] = {{1, "CREATE TABLE entry(run INTEGER NOT NULL, number INTEGER NOT NULL, filler TEXT, PRIMARY KEY(run, number)) STRICT"}};
+constexpr Migration kSchema[] = {{1,
+                                  "CREATE TABLE entry(run INTEGER NOT NULL, number INTEGER NOT NULL, filler TEXT, "
+                                  "PRIMARY KEY(run, number)) STRICT"}};
 constexpr int kKills = 40;
 constexpr int kWriters = 6;
 
@@ -16,7 +18,8 @@ constexpr int kWriters = 6;
 Task<> write_numbers(Database& db, int run, int first, int acknowledged) {
     for (std::int64_t number = first;; number += kWriters) {
         std::function<Result<>(Connection&)> work = [=](Connection& c) -> Result<> {
-            PINCER_CHECK(c.execute("INSERT INTO entry VALUES(?, ?, ?)", {std::int64_t(run), number, std::string(std::size_t(number % 700), 'f')}));
+            PINCER_CHECK(c.execute("INSERT INTO entry VALUES(?, ?, ?)",
+                                   {std::int64_t(run), number, std::string(std::size_t(number % 700), 'f')}));
             return {};
         };
         auto done = co_await db.write(std::move(work));
@@ -43,7 +46,8 @@ TEST(Crash, every_acknowledged_row_is_there_after_a_kill) {
     std::vector<std::set<std::int64_t>> acknowledged(kKills);
     for (int run = 0; run < kKills; ++run) {
         seed = seed * 1664525 + 1013904223;
-        const std::string bytes = testing::run_and_kill(8 * ((seed >> 16) % 120), [&](int fd) { child(scratch / "crash.db", run, fd); });
+        const std::string bytes =
+            testing::run_and_kill(8 * ((seed >> 16) % 120), [&](int fd) { child(scratch / "crash.db", run, fd); });
         for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
             std::int64_t number = 0;
             std::memcpy(&number, bytes.data() + at, 8);
@@ -57,8 +61,10 @@ TEST(Crash, every_acknowledged_row_is_there_after_a_kill) {
     ASSERT_TRUE((*db)->read([&](Connection& c) -> Result<> {
         for (int run = 0; run < kKills; ++run) {
             std::set<std::int64_t> present;
-            PINCER_CHECK(c.query("SELECT number FROM entry WHERE run = ?", {std::int64_t(run)}, [&](const Row& row) { return present.insert(row.integer(0)).second; }));
-            for (std::int64_t number : acknowledged[std::size_t(run)]) EXPECT_TRUE(present.contains(number)) << "run " << run << " number " << number;
+            PINCER_CHECK(c.query("SELECT number FROM entry WHERE run = ?", {std::int64_t(run)},
+                                 [&](const Row& row) { return present.insert(row.integer(0)).second; }));
+            for (std::int64_t number : acknowledged[std::size_t(run)])
+                EXPECT_TRUE(present.contains(number)) << "run " << run << " number " << number;
             total += acknowledged[std::size_t(run)].size();
         }
         return c.query("PRAGMA integrity_check", {}, [](const Row& row) {

@@ -48,7 +48,8 @@ public:
     virtual Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Value> values = {}) = 0;
     virtual Result<std::int64_t> execute(std::string_view sql, std::span<const Value> values) = 0;
     // Calls `each` for every row until it returns false. It may run other statements on this connection.
-    virtual Result<> query(std::string_view sql, std::initializer_list<Value> values, std::function<bool(const Row&)> each) = 0;
+    virtual Result<> query(std::string_view sql, std::initializer_list<Value> values,
+                           std::function<bool(const Row&)> each) = 0;
     virtual std::int64_t last_insert_id() const = 0;
 };
 
@@ -68,7 +69,8 @@ class Database {
 public:
     // Makes the file (0600) when it is not there; the folder must exist. Errors: conflict (STORE_LOCKED), unsupported
     // (STORE_NEWER: the file comes from a newer program), corrupt, io.
-    static Result<std::unique_ptr<Database>> open(io::Runtime& runtime, const std::filesystem::path& path, std::span<const Migration> migrations);
+    static Result<std::unique_ptr<Database>> open(io::Runtime& runtime, const std::filesystem::path& path,
+                                                  std::span<const Migration> migrations);
     virtual ~Database() = default;  // waits for what is queued; no task may still wait for an answer then
 
     // Completes after the commit that holds it is on disk. `work` runs on the writer thread and touches only what it

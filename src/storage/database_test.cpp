@@ -15,7 +15,8 @@ namespace {
 using testing::Scratch;
 
 constexpr Migration kFirst[] = {{1, "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT"}};
-constexpr Migration kSecond[] = {kFirst[0], {2, "ALTER TABLE note ADD COLUMN mood TEXT; UPDATE note SET mood = 'calm'"}};
+constexpr Migration kSecond[] = {kFirst[0],
+                                 {2, "ALTER TABLE note ADD COLUMN mood TEXT; UPDATE note SET mood = 'calm'"}};
 
 std::function<Result<>(Connection&)> insert(std::string text) {
     return [text = std::move(text)](Connection& c) -> Result<> {
@@ -31,7 +32,9 @@ protected:
         PINCER_TRY(db_, Database::open(runtime_, scratch_ / "test.db", migrations));
         return {};
     }
-    Result<> write(std::function<Result<>(Connection&)> work) { return runtime_.run_until_done(db_->write(std::move(work))); }
+    Result<> write(std::function<Result<>(Connection&)> work) {
+        return runtime_.run_until_done(db_->write(std::move(work)));
+    }
     std::int64_t count(std::string_view where = "1") {
         std::int64_t n = -1;
         const std::string sql = fmt::format("SELECT count(*) FROM note WHERE {}", where);
@@ -106,7 +109,8 @@ TEST_F(Store, errors_say_what_may_be_done_about_them) {
     EXPECT_EQ(run("INSERT INTO note(text) VALUES(?)", {}).error().code(), ErrorCode::internal) << "a value is missing";
     EXPECT_EQ(run("DELETE FROM note; DELETE FROM note", {}).error().code(), ErrorCode::internal) << "two statements";
     EXPECT_EQ(run("", {}).error().code(), ErrorCode::internal);
-    EXPECT_EQ(write([](Connection&) -> Result<> { throw std::runtime_error("oops"); }).error().code(), ErrorCode::internal);
+    EXPECT_EQ(write([](Connection&) -> Result<> { throw std::runtime_error("oops"); }).error().code(),
+              ErrorCode::internal);
     EXPECT_EQ(count(), 1);
     EXPECT_FALSE(db_->read(insert("through the reading door")));
 }
@@ -133,7 +137,8 @@ TEST_F(Store, a_query_may_run_the_same_sql_inside_itself) {
     int seen = 0;
     constexpr std::string_view kSql = "SELECT text FROM note";
     ASSERT_TRUE(db_->read([&](Connection& c) {
-        return c.query(kSql, {}, [&](const Row&) { return bool(c.query(kSql, {}, [&](const Row&) { return ++seen > 0; })); });
+        return c.query(kSql, {},
+                       [&](const Row&) { return bool(c.query(kSql, {}, [&](const Row&) { return ++seen > 0; })); });
     }));
     EXPECT_EQ(seen, 4);
 }
@@ -192,7 +197,10 @@ TEST_F(Store, a_write_that_ends_the_transaction_fails_and_the_next_one_works) {
     EXPECT_EQ(write([](Connection& c) -> Result<> {
                   PINCER_CHECK(c.execute("ROLLBACK"));
                   return {};
-              }).error().code(), ErrorCode::internal);
+              })
+                  .error()
+                  .code(),
+              ErrorCode::internal);
     EXPECT_TRUE(write(insert("after")));
     EXPECT_EQ(count(), 1);
 }
@@ -323,7 +331,8 @@ TEST_F(Store, a_second_owner_is_refused_and_told_who_the_first_is) {
     const auto second = Database::open(runtime_, scratch_ / "test.db", kFirst);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().reason(), "STORE_LOCKED");
-    EXPECT_NE(second.error().message().find(fmt::format("process {}", ::getpid())), std::string::npos) << second.error().message();
+    EXPECT_NE(second.error().message().find(fmt::format("process {}", ::getpid())), std::string::npos)
+        << second.error().message();
     db_.reset();
     EXPECT_TRUE(open());
 }

@@ -28,8 +28,10 @@ Task<> write_note(Database& db, std::int64_t id, Answers& answers) {
         return {};
     };
     auto done = co_await db.write(std::move(work));
-    if (done) answers.acknowledged.insert(id);
-    else answers.refused.push_back(done.error());
+    if (done)
+        answers.acknowledged.insert(id);
+    else
+        answers.refused.push_back(done.error());
 }
 
 Task<> until_empty(io::TaskGroup& group) {
@@ -54,12 +56,14 @@ protected:
     std::set<std::int64_t> rows(Database& db) {
         std::set<std::int64_t> found;
         EXPECT_TRUE(db.read([&](Connection& c) {
-            return c.query("SELECT id FROM note", {}, [&](const Row& row) { return found.insert(row.integer(0)).second; });
+            return c.query("SELECT id FROM note", {},
+                           [&](const Row& row) { return found.insert(row.integer(0)).second; });
         }));
         return found;
     }
     void expect_kept(const Answers& answers, const std::set<std::int64_t>& kept, std::string_view where) {
-        for (const std::int64_t id : answers.acknowledged) EXPECT_TRUE(kept.contains(id)) << "note " << id << " was acknowledged and is not in " << where;
+        for (const std::int64_t id : answers.acknowledged)
+            EXPECT_TRUE(kept.contains(id)) << "note " << id << " was acknowledged and is not in " << where;
     }
 
     FailingDisk disk_;  // outlives every database
@@ -84,7 +88,8 @@ TEST_F(FailingDisks, a_failed_fsync_is_never_an_acknowledgement_and_nothing_is_w
         Answers later;
         write_some(*db, 1000, later);
         EXPECT_TRUE(later.acknowledged.empty());
-        for (const Error& error : later.refused) EXPECT_EQ(error.code(), ErrorCode::unavailable) << "from then on the store takes nothing";
+        for (const Error& error : later.refused)
+            EXPECT_EQ(error.code(), ErrorCode::unavailable) << "from then on the store takes nothing";
         disk_.copy_what_is_certain(path, path.string() + "-after-power-cut");
         db.reset();
         db = open(path.string() + "-after-power-cut");

@@ -21,7 +21,8 @@ Result<FileLock> FileLock::take(const std::filesystem::path& path, const std::fi
         std::array<char, 32> text{};
         const ssize_t length = ::pread(lock.fd_, text.data(), text.size(), 0);
         const std::string_view pid = trim(std::string_view(text.data(), std::size_t(std::max<ssize_t>(length, 0))));
-        auto error = Error(ErrorCode::conflict, fmt::format("{} is in use by process {}", what.string(), pid.empty() ? "(unknown)" : pid));
+        auto error = Error(ErrorCode::conflict,
+                           fmt::format("{} is in use by process {}", what.string(), pid.empty() ? "(unknown)" : pid));
         return Failure(std::move(error).with_reason("STORE_LOCKED"));
     }
     const std::string pid = fmt::format("{}\n", ::getpid());

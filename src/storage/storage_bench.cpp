@@ -14,7 +14,8 @@ using namespace pincer;
 
 namespace {
 
-constexpr storage::Migration kSchema[] = {{1, "CREATE TABLE message(id INTEGER PRIMARY KEY, session TEXT NOT NULL, body TEXT NOT NULL) STRICT"}};
+constexpr storage::Migration kSchema[] = {
+    {1, "CREATE TABLE message(id INTEGER PRIMARY KEY, session TEXT NOT NULL, body TEXT NOT NULL) STRICT"}};
 
 struct Figures {
     std::vector<double> micros;
@@ -24,7 +25,8 @@ Task<> write_until(storage::Database& db, Deadline end, Figures& figures) {
     while (!end.passed()) {
         const auto start = std::chrono::steady_clock::now();
         std::function<Result<>(storage::Connection&)> work = [](storage::Connection& c) -> Result<> {
-            PINCER_CHECK(c.execute("INSERT INTO message(session, body) VALUES(?, ?)", {"agent:main:slack:T1:C1", std::string(300, 'm')}));
+            PINCER_CHECK(c.execute("INSERT INTO message(session, body) VALUES(?, ?)",
+                                   {"agent:main:slack:T1:C1", std::string(300, 'm')}));
             return {};
         };
         auto done = co_await db.write(std::move(work));
@@ -32,7 +34,8 @@ Task<> write_until(storage::Database& db, Deadline end, Figures& figures) {
             std::fprintf(stderr, "write failed: %s\n", done.error().message().c_str());
             std::exit(1);
         }
-        figures.micros.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+        figures.micros.push_back(
+            std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
     }
 }
 
@@ -56,8 +59,8 @@ void print_floor(const std::filesystem::path& path, int seconds) {
     }
     ::close(fd);
     std::filesystem::remove(path);
-    std::printf("floor, one fsync at a time:                      %6.0f fsyncs/s   p50 %6.2f ms  p99 %6.2f ms\n", double(micros.size()) / seconds,
-                share_of(micros, 0.5), share_of(micros, 0.99));
+    std::printf("floor, one fsync at a time:                      %6.0f fsyncs/s   p50 %6.2f ms  p99 %6.2f ms\n",
+                double(micros.size()) / seconds, share_of(micros, 0.5), share_of(micros, 0.99));
 }
 
 }  // namespace

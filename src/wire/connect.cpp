@@ -142,7 +142,8 @@ Result<ConnectParams> parse_connect(const json::value& params) {
     const json::object& object = params.get_object();
     const json::object& client = *json::object_at(object, "client");
     ConnectParams out;
-    constexpr std::int64_t kBeyond = std::numeric_limits<std::int64_t>::max();  // what has no place in 64 bits is that large
+    constexpr std::int64_t kBeyond =
+        std::numeric_limits<std::int64_t>::max();  // what has no place in 64 bits is that large
     out.min_protocol = json::int_at(object, "minProtocol").value_or(kBeyond);
     out.max_protocol = json::int_at(object, "maxProtocol").value_or(kBeyond);
     out.client = {.id = json::string_or(client, "id"),
@@ -241,7 +242,8 @@ std::optional<ConnectFailure> verify_device(const ConnectParams& params, std::st
     if (!key) return connect_failure::device_public_key_invalid();
     if (device.id != device_id(*key)) return connect_failure::device_id_mismatch();
     const std::int64_t earliest = to_millis(now - kSignatureSkew), latest = to_millis(now + kSignatureSkew);
-    if (device.signed_at_ms < earliest || device.signed_at_ms > latest) return connect_failure::device_signature_stale();
+    if (device.signed_at_ms < earliest || device.signed_at_ms > latest)
+        return connect_failure::device_signature_stale();
     if (!crypto::constant_time_equal(device.nonce, nonce)) return connect_failure::device_nonce_mismatch();
     const auto signature = from_base64(device.signature);
     if (!signature) return connect_failure::device_signature_invalid();

@@ -149,7 +149,8 @@ TEST(Scopes, admin_implies_all_and_write_implies_read) {
     const std::vector<std::string> names = {"operator.read", "operator.talk.secrets"};
     EXPECT_EQ(ScopeSet::parse(names)->names(), names);
     const std::vector<std::string> unknown = {"operator.god"};
-    EXPECT_TRUE(ScopeSet::parse(unknown).error().message().starts_with("unknown scope \"operator.god\" (there are operator.read, operator.write, "));
+    EXPECT_TRUE(ScopeSet::parse(unknown).error().message().starts_with(
+        "unknown scope \"operator.god\" (there are operator.read, operator.write, "));
 }
 
 TEST(Methods, unknown_ones_need_admin_and_only_an_admin_learns_that_they_are_unknown) {

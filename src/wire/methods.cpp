@@ -63,9 +63,17 @@ static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods),
                              [](const Method& a, const Method& b) { return a.name < b.name; }));
 
 // What the Gateway does send.
-constexpr std::array<std::string_view, 11> kEvents = {
-    "connect.challenge", "agent", "chat", "session.message", "sessions.changed", "tick", "shutdown",
-    "exec.approval.requested", "exec.approval.resolved", "plugin.approval.requested", "plugin.approval.resolved"};
+constexpr std::array<std::string_view, 11> kEvents = {"connect.challenge",
+                                                      "agent",
+                                                      "chat",
+                                                      "session.message",
+                                                      "sessions.changed",
+                                                      "tick",
+                                                      "shutdown",
+                                                      "exec.approval.requested",
+                                                      "exec.approval.resolved",
+                                                      "plugin.approval.requested",
+                                                      "plugin.approval.resolved"};
 
 constexpr std::array<std::string_view, 1> kCapabilities = {"events-replay-v1"};
 constexpr Schema kAnyObject = object({}).and_more();

@@ -22,7 +22,8 @@ struct Path {
     Path item(std::size_t at) const { return {this, {}, at, true}; }
     std::string text() const {
         if (is_root()) return "";
-        return fmt::format("{}/{}", above->text(), in_array ? std::to_string(index) : truncate_utf8(strip_control(name), 64));
+        return fmt::format("{}/{}", above->text(),
+                           in_array ? std::to_string(index) : truncate_utf8(strip_control(name), 64));
     }
 };
 
@@ -180,8 +181,7 @@ void Checker::check_object(const Schema& schema, const json::object& object, con
 void Checker::check_array(const Schema& schema, const json::array& array, const Path& path) {
     const auto size = std::int64_t(array.size());
     if (schema.items) {
-        for (std::size_t i = 0; i < array.size() && !is_full(); ++i)
-            check(*schema.items, array[i], path.item(i));
+        for (std::size_t i = 0; i < array.size() && !is_full(); ++i) check(*schema.items, array[i], path.item(i));
     }
     if (size < schema.min) fault(path, fmt::format("must not have fewer than {} items", schema.min));
     if (size > schema.max) fault(path, fmt::format("must not have more than {} items", schema.max));

@@ -24,7 +24,10 @@ Result<ScopeSet> ScopeSet::parse(std::span<const std::string> names) {
     ScopeSet set;
     for (const std::string& name : names) {
         const auto scope = scope_named(name);
-        if (!scope) return PINCER_FAIL(invalid_argument, "unknown scope \"{}\" (there are {})", truncate_utf8(strip_control(name), 64), join(std::vector<std::string>(kNames.begin(), kNames.end()), ", "));
+        if (!scope)
+            return PINCER_FAIL(invalid_argument, "unknown scope \"{}\" (there are {})",
+                               truncate_utf8(strip_control(name), 64),
+                               join(std::vector<std::string>(kNames.begin(), kNames.end()), ", "));
         set.add(*scope);
     }
     return set;

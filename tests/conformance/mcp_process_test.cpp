@@ -15,7 +15,9 @@ struct Rig {
     Rig() : connector(make_connector(runtime, {})) {}
 
     using Body = std::function<Task<>(Registry&)>;
-    void with_server(std::string definition, Body body) { runtime.run_until_done(run(std::move(definition), std::move(body))); }
+    void with_server(std::string definition, Body body) {
+        runtime.run_until_done(run(std::move(definition), std::move(body)));
+    }
     Task<> run(std::string definition, Body body) {
         RegistryOptions options{.backoff_first = Millis(20)};
         Registry registry(runtime, *connector, clock, random, std::move(options));
@@ -80,7 +82,9 @@ TEST(RegistryProcess, says_what_cannot_be_started) {
     struct Run {
         static Task<> missing(Registry& r) {
             auto result = co_await Rig::call(r, "x__echo");
-            EXPECT_NE(result.error().message().find("stdio command not found or not executable: no-such-program"), std::string::npos) << result.error().message();
+            EXPECT_NE(result.error().message().find("stdio command not found or not executable: no-such-program"),
+                      std::string::npos)
+                << result.error().message();
         }
         static Task<> ends_at_once(Registry& r) {
             auto result = co_await Rig::call(r, "x__echo");
@@ -88,7 +92,8 @@ TEST(RegistryProcess, says_what_cannot_be_started) {
         }
         static Task<> legacy_sse(Registry& r) {
             auto result = co_await Rig::call(r, "x__echo");
-            EXPECT_NE(result.error().message().find("transport \"sse\""), std::string::npos) << result.error().message();
+            EXPECT_NE(result.error().message().find("transport \"sse\""), std::string::npos)
+                << result.error().message();
         }
     };
     Rig().with_server(R"({"command":"no-such-program"})", Run::missing);

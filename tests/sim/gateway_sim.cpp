@@ -46,7 +46,8 @@ json::object plan_document(const std::string& name) {
 
 }  // namespace
 
-GatewaySim::GatewaySim(std::uint64_t seed) : dice_(seed * 7919 + 1), planner_(std::make_unique<Planner>()), world_(seed) {
+GatewaySim::GatewaySim(std::uint64_t seed)
+    : dice_(seed * 7919 + 1), planner_(std::make_unique<Planner>()), world_(seed) {
     world_.model = planner_.get();
     world_.platform.capabilities.settles_deliveries = chance(70);
     add_tools();
@@ -58,34 +59,42 @@ void GatewaySim::note(std::string what) { trace.push_back(fmt::format("{:>5} {}"
 void GatewaySim::fault(std::string what) { faults.push_back(std::move(what)); }
 
 void GatewaySim::add_tools() {
-    world_.tools.add(change_tool("infra__change", "infra__status"), [this](const agent::ToolCall& call, const agent::CallContext& context) {
+    world_.tools.add(change_tool("infra__change", "infra__status"), [this](const agent::ToolCall& call,
+                                                                           const agent::CallContext& context) {
         const std::string digest = approval::digest_of({{"tool", call.name}, {"arguments", call.arguments}});
         return change(json::string_or(call.arguments, "name"), digest, context);
     });
-    world_.tools.add(change_tool("infra__apply", "infra__status"), [this](const agent::ToolCall& call, const agent::CallContext& context) -> Result<agent::ToolResult> {
-        const std::string digest = json::string_or(call.arguments, "plan_digest");
-        for (const auto& [name, known] : digest_of_) {
-            if (known == digest) return change(name, digest, context);
-        }
-        return PINCER_FAIL(invalid_argument, "no such plan");
-    });
-    world_.tools.add(read_tool("infra__plan"), [this](const agent::ToolCall& call, const agent::CallContext&) -> Result<agent::ToolResult> {
-        const std::string name = json::string_or(call.arguments, "name");
-        const json::object document = plan_document(name);
-        digest_of_[name] = approval::digest_of(document);
-        return text_result("a plan", {{"plan", json::object{{"digest", digest_of_[name]}}}, {"subject", document}, {"engine", "engine:1"}});
-    });
-    world_.tools.add(read_tool("infra__status"), [this](const agent::ToolCall& call, const agent::CallContext&) -> Result<agent::ToolResult> {
-        if (!world_.power.step("status")) return PINCER_FAIL(unavailable, "gone");
-        std::string name = json::string_or(call.arguments, "name");
-        for (const auto& [plan, digest] : digest_of_) {
-            if (digest == json::string_or(call.arguments, "plan_digest")) name = plan;
-        }
-        return text_result(applied_[name] ? "it was changed" : "it was not changed");
-    });
+    world_.tools.add(
+        change_tool("infra__apply", "infra__status"),
+        [this](const agent::ToolCall& call, const agent::CallContext& context) -> Result<agent::ToolResult> {
+            const std::string digest = json::string_or(call.arguments, "plan_digest");
+            for (const auto& [name, known] : digest_of_) {
+                if (known == digest) return change(name, digest, context);
+            }
+            return PINCER_FAIL(invalid_argument, "no such plan");
+        });
+    world_.tools.add(read_tool("infra__plan"),
+                     [this](const agent::ToolCall& call, const agent::CallContext&) -> Result<agent::ToolResult> {
+                         const std::string name = json::string_or(call.arguments, "name");
+                         const json::object document = plan_document(name);
+                         digest_of_[name] = approval::digest_of(document);
+                         return text_result("a plan", {{"plan", json::object{{"digest", digest_of_[name]}}},
+                                                       {"subject", document},
+                                                       {"engine", "engine:1"}});
+                     });
+    world_.tools.add(read_tool("infra__status"),
+                     [this](const agent::ToolCall& call, const agent::CallContext&) -> Result<agent::ToolResult> {
+                         if (!world_.power.step("status")) return PINCER_FAIL(unavailable, "gone");
+                         std::string name = json::string_or(call.arguments, "name");
+                         for (const auto& [plan, digest] : digest_of_) {
+                             if (digest == json::string_or(call.arguments, "plan_digest")) name = plan;
+                         }
+                         return text_result(applied_[name] ? "it was changed" : "it was not changed");
+                     });
 }
 
-Result<agent::ToolResult> GatewaySim::change(const std::string& name, const std::string& digest, const agent::CallContext& context) {
+Result<agent::ToolResult> GatewaySim::change(const std::string& name, const std::string& digest,
+                                             const agent::CallContext& context) {
     if (!world_.power.step("tool.before")) return PINCER_FAIL(unavailable, "gone");
     check_grant(context, digest);
     const bool times_out = failures_ && chance(10);
@@ -104,7 +113,8 @@ void GatewaySim::check_grant(const agent::CallContext& context, const std::strin
     while (!key->empty() && key->back() == '\n') key->pop_back();
     const approval::PinnedAuthority pin{.name = "gateway", .public_key = *key, .ceiling = approval::Risk::destructive};
     const std::string audience = digest_of_.empty() ? "" : "engine:1";
-    const auto grant = approval::verify_grant(context.grant, {pin}, digest, approval::Risk::medium, audience, world_.clock.wall());
+    const auto grant =
+        approval::verify_grant(context.grant, {pin}, digest, approval::Risk::medium, audience, world_.clock.wall());
     if (!grant) return fault("a grant does not verify: " + grant.error().message());
     if (grant->approver == grant->requester) fault(grant->approver + " approved their own request");
 }
@@ -138,9 +148,12 @@ void GatewaySim::play(int actions) {
 
 void GatewaySim::act() {
     const auto kind = below(100);
-    if (kind < 30) ask();
-    else if (kind < 65) decide();
-    else disturb();
+    if (kind < 30)
+        ask();
+    else if (kind < 65)
+        decide();
+    else
+        disturb();
 }
 
 void GatewaySim::ask() {
@@ -171,7 +184,10 @@ void GatewaySim::decide() {
     note(fmt::format("{} decides {} on {}", who, button == 0 ? "allow" : "deny", id));
     switch (below(3)) {
         case 0: events_.push_back(world_.platform.click(who, card, button)); break;
-        case 1: events_.push_back(world_.platform.write(who, fmt::format("/approve {} {}", id, button == 0 ? "allow-once" : "deny"), "D-" + who)); break;
+        case 1:
+            events_.push_back(world_.platform.write(
+                who, fmt::format("/approve {} {}", id, button == 0 ? "allow-once" : "deny"), "D-" + who));
+            break;
         default: {
             if (!world_.running()) break;
             const approval::Principal web{"operator:web", "Web", std::string(gateway::kOwner)};
@@ -212,7 +228,8 @@ void GatewaySim::heal() {
         }
         world_.pump();
         auto open = world_.core().store.open_runs();
-        const bool quiet = open && open->empty() && world_.platform.unacknowledged() == 0 && world_.core().outbox.waiting() == 0;
+        const bool quiet =
+            open && open->empty() && world_.platform.unacknowledged() == 0 && world_.core().outbox.waiting() == 0;
         if (quiet && round > 2) return;
         world_.advance(Millis(70'000));
     }
@@ -239,7 +256,8 @@ void GatewaySim::judge_question(const Asked& asked) {
     for (const auto& entry : *entries) {
         if (entry.message.role == agent::Role::user && entry.message.text == asked.text) questions.push_back(&entry);
     }
-    if (questions.size() != 1) return fault(fmt::format("\"{}\" is {} times in the transcript", asked.text, questions.size()));
+    if (questions.size() != 1)
+        return fault(fmt::format("\"{}\" is {} times in the transcript", asked.text, questions.size()));
     const std::string run_id = questions[0]->run_id;
     const auto run = world_.core().store.find_run(run_id);
     if (!run || run->live()) return fault(fmt::format("the run of \"{}\" is not closed", asked.text));
@@ -248,24 +266,33 @@ void GatewaySim::judge_question(const Asked& asked) {
         const bool answer = entry.run_id == run_id && entry.visible && entry.message.role == agent::Role::assistant;
         if (answer) last_words.push_back(entry.message.text);
     }
-    if (last_words.size() != 1) return fault(fmt::format("\"{}\" has {} answers in the transcript", asked.text, last_words.size()));
+    if (last_words.size() != 1)
+        return fault(fmt::format("\"{}\" has {} answers in the transcript", asked.text, last_words.size()));
     std::vector<std::string> delivered;
     for (const auto& m : world_.platform.messages) {
         if (m.delivery_id == "answer:" + run_id) delivered.push_back(m.markdown);
         if (m.delivery_id == "answer:" + run_id && m.route.to != asked.to) fault("an answer went elsewhere");
     }
-    const auto marked = std::count_if(delivered.begin(), delivered.end(), [](const std::string& text) { return text.starts_with("_(repeated"); });
+    const auto marked = std::count_if(delivered.begin(), delivered.end(),
+                                      [](const std::string& text) { return text.starts_with("_(repeated"); });
     const auto plain = std::int64_t(delivered.size()) - marked;
-    if (delivered.empty() || plain > 1) fault(fmt::format("\"{}\" was answered {} times in the channel, {} of them marked", asked.text, delivered.size(), marked));
-    if (world_.platform.capabilities.settles_deliveries && delivered.size() != 1) fault(fmt::format("\"{}\": a platform that can tell got {} answers", asked.text, delivered.size()));
+    if (delivered.empty() || plain > 1)
+        fault(fmt::format("\"{}\" was answered {} times in the channel, {} of them marked", asked.text,
+                          delivered.size(), marked));
+    if (world_.platform.capabilities.settles_deliveries && delivered.size() != 1)
+        fault(fmt::format("\"{}\": a platform that can tell got {} answers", asked.text, delivered.size()));
     ++answers;
     if (!asked.change) return;
     const std::string name = asked.text.substr(asked.text.find(' ') + 1);
-    const bool says_done = last_words[0].find("it was changed") != std::string::npos || last_words[0].find("changed " + name) != std::string::npos;
-    const bool says_not = last_words[0].find("nothing was touched") != std::string::npos || last_words[0].find("it was not changed") != std::string::npos;
+    const bool says_done = last_words[0].find("it was changed") != std::string::npos ||
+                           last_words[0].find("changed " + name) != std::string::npos;
+    const bool says_not = last_words[0].find("nothing was touched") != std::string::npos ||
+                          last_words[0].find("it was not changed") != std::string::npos;
     if (says_done && applied_[name] != 1) fault(fmt::format("\"{}\" claims to be done: {}", asked.text, last_words[0]));
-    if (says_not && applied_[name] != 0) fault(fmt::format("\"{}\" claims not to be done: {}", asked.text, last_words[0]));
-    if (!says_done && !says_not && last_words[0].find("unknown") == std::string::npos) fault(fmt::format("\"{}\" ends in nothing: {}", asked.text, last_words[0]));
+    if (says_not && applied_[name] != 0)
+        fault(fmt::format("\"{}\" claims not to be done: {}", asked.text, last_words[0]));
+    if (!says_done && !says_not && last_words[0].find("unknown") == std::string::npos)
+        fault(fmt::format("\"{}\" ends in nothing: {}", asked.text, last_words[0]));
 }
 
 // One request for a call, one end of a request, and a change only when that end was a yes.
@@ -277,7 +304,7 @@ void GatewaySim::judge_approvals() {
         if (!body || !kind.starts_with("approval.")) continue;
         const std::string id = json::string_or(*body, "id");
         if (kind == "approval.decided" || kind == "approval.expired" || kind == "approval.cancelled") ++ends[id];
-        if (kind == "approval.void") ends[id] = 0;   // whatever was begun before did not take effect
+        if (kind == "approval.void") ends[id] = 0;  // whatever was begun before did not take effect
     }
     for (const std::string& calls : world_.query("SELECT count(*) FROM gated_calls GROUP BY approval_id")) {
         if (calls != "1") fault("an approval stands for several calls");
@@ -296,7 +323,8 @@ void GatewaySim::judge_approvals() {
         for (const auto& [plan, digest] : digest_of_) {
             if (digest == record->request.subject_digest) name = plan;
         }
-        if (applied_[name] > 0 && record->status != approval::Status::allowed) fault(name + " was changed without a yes");
+        if (applied_[name] > 0 && record->status != approval::Status::allowed)
+            fault(name + " was changed without a yes");
     }
 }
 

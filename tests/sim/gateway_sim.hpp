@@ -20,7 +20,7 @@ public:
     void judge();
 
     std::vector<std::string> faults;
-    std::vector<std::string> trace;   // what was done, and at which step of the power
+    std::vector<std::string> trace;  // what was done, and at which step of the power
     int crashes = 0;
     int applied_in_all = 0;
     int answers = 0;
@@ -43,7 +43,8 @@ private:
     void disturb();
     void power_on();
     void add_tools();
-    Result<agent::ToolResult> change(const std::string& id, const std::string& digest, const agent::CallContext& context);
+    Result<agent::ToolResult> change(const std::string& id, const std::string& digest,
+                                     const agent::CallContext& context);
     void check_grant(const agent::CallContext& context, const std::string& digest);
     void judge_question(const Asked& asked);
     void judge_approvals();

@@ -44,9 +44,12 @@ TEST_F(GatewaySimulation, nothing_is_lost_doubled_or_done_twice) {
         crashes += sim.crashes;
         applied += sim.applied_in_all;
         answers += sim.answers;
-        ASSERT_TRUE(sim.faults.empty()) << "seed " << seed << " (PINCER_SIM_SEED=" << seed << " replays it):\n" << all_of(sim.faults) << "trace:\n" << all_of(sim.trace);
+        ASSERT_TRUE(sim.faults.empty()) << "seed " << seed << " (PINCER_SIM_SEED=" << seed << " replays it):\n"
+                                        << all_of(sim.faults) << "trace:\n"
+                                        << all_of(sim.trace);
     }
-    std::printf("%llu seeds: %d answers, %d changes, %d crashes\n", static_cast<unsigned long long>(last - first + 1), answers, applied, crashes);
+    std::printf("%llu seeds: %d answers, %d changes, %d crashes\n", static_cast<unsigned long long>(last - first + 1),
+                answers, applied, crashes);
     if (one) return;
     EXPECT_GT(crashes, int(last - first)) << "the simulation has lost its teeth";
     EXPECT_GT(applied, int(last - first) / 2);

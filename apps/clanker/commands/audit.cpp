@@ -39,7 +39,8 @@ ExitCode audit_verify(const Arguments& arguments) {
         print(fmt::format("{}: {} records, {} checkpoints: {}", v.chain, v.records, v.checkpoints,
                           v.intact() ? "intact" : "DAMAGED"));
         for (const auto& finding : v.findings) print("  " + finding.problem);
-        for (const auto& ref : v.dangling) print(fmt::format("  follows {} in a chain that was not given: give its folder too", ref.str()));
+        for (const auto& ref : v.dangling)
+            print(fmt::format("  follows {} in a chain that was not given: give its folder too", ref.str()));
         for (const auto& note : v.notes) print("  note: " + note);
     }
     if (arguments.json) print(json::object{{"intact", intact}, {"chains", std::move(chains)}});

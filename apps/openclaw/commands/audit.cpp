@@ -25,7 +25,8 @@ void print_lines(const audit::Verification& v) {
     print(fmt::format("{}: {} records, {} checkpoints: {}", v.chain, v.records, v.checkpoints,
                       v.intact() ? "intact" : "DAMAGED"));
     for (const auto& finding : v.findings) print("  " + finding.problem);
-    for (const auto& ref : v.dangling) print(fmt::format("  follows {} in a chain that was not given: give its folder too", ref.str()));
+    for (const auto& ref : v.dangling)
+        print(fmt::format("  follows {} in a chain that was not given: give its folder too", ref.str()));
     for (const auto& note : v.notes) print("  note: " + note);
 }
 

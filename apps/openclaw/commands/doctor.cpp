@@ -53,7 +53,9 @@ void check_gateway(const Local& local, const Arguments& arguments, std::vector<F
         const json::object* server = (*servers)[i].if_object();
         const std::string health = server ? json::string_or(*server, "health") : "";
         if (health != "failed" && health != "backing-off") continue;
-        out.push_back({"error", "mcp", fmt::format("{} does not work: {}", json::string_or(*server, "name"), json::string_or(*server, "lastError"))});
+        out.push_back({"error", "mcp",
+                       fmt::format("{} does not work: {}", json::string_or(*server, "name"),
+                                   json::string_or(*server, "lastError"))});
     }
 }
 

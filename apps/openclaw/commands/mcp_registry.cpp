@@ -128,7 +128,8 @@ ExitCode mcp_set(const Local& local, const Arguments& arguments) {
     const json::object definition = normalized(typed->get_object());
     const auto valid = registry::parse_definition(arguments.name, definition);
     if (!valid) return complain(fmt::format("Config invalid after MCP set ({}).", valid.error().message()));
-    for (const std::string& key : valid->unsupported) say(fmt::format("openclaw: mcp.servers.{}.{} is kept, but nothing here acts on it yet", arguments.name, key));
+    for (const std::string& key : valid->unsupported)
+        say(fmt::format("openclaw: mcp.servers.{}.{} is kept, but nothing here acts on it yet", arguments.name, key));
     auto servers = load_servers(local);
     if (!servers) return tell(servers.error());
     const auto document = document_to_edit(*servers);

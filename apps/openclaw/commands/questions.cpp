@@ -56,7 +56,9 @@ std::vector<Row> server_rows(const json::object& status) {
     std::vector<Row> rows;
     for (const json::value& item : rows_at(status, "mcpServers")) {
         const json::object* server = item.if_object();
-        if (server) rows.push_back({json::string_or(*server, "name"), json::string_or(*server, "health"), json::string_or(*server, "lastError")});
+        if (server)
+            rows.push_back({json::string_or(*server, "name"), json::string_or(*server, "health"),
+                            json::string_or(*server, "lastError")});
     }
     return rows;
 }
@@ -115,7 +117,8 @@ ExitCode pairing(const Local& local, const Arguments& arguments) {
         if (!row) continue;
         const auto expires = parse_rfc3339(json::string_or(*row, "expiresAt"));
         const std::string left = expires ? format_duration(std::max(Millis(0), *expires - now)) : "";
-        rows.push_back({json::string_or(*row, "channel"), json::string_or(*row, "requestId"), json::string_or(*row, "senderId"), left, json::string_or(*row, "senderLabel")});
+        rows.push_back({json::string_or(*row, "channel"), json::string_or(*row, "requestId"),
+                        json::string_or(*row, "senderId"), left, json::string_or(*row, "senderLabel")});
     }
     if (rows.empty()) return print("Nobody waits to be let in."), ExitCode::ok;
     print(table({"CHANNEL", "CODE", "SENDER", "LEFT", "NAME"}, rows));

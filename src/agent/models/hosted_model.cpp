@@ -14,14 +14,20 @@ constexpr std::size_t kMaxErrorBody = 64u << 10;
 constexpr std::size_t kMaxEventBytes = 4u << 20;
 
 bool worth_another_try(const Error& error) {
-    return error.code() == ErrorCode::unavailable || (error.code() == ErrorCode::rate_limited && error.reason() != "NO_CREDIT");
+    return error.code() == ErrorCode::unavailable ||
+           (error.code() == ErrorCode::rate_limited && error.reason() != "NO_CREDIT");
 }
 
 class HostedModel final : public Model {
 public:
-    HostedModel(ModelConfig config, io::Url base, std::unique_ptr<WireFormat> format, io::HttpClient& http, HostedModelPolicy policy)
-        : config_(std::move(config)), base_(std::move(base)), id_(config_.provider + "/" + config_.model), format_(std::move(format)),
-          http_(http), policy_(policy) {}
+    HostedModel(ModelConfig config, io::Url base, std::unique_ptr<WireFormat> format, io::HttpClient& http,
+                HostedModelPolicy policy)
+        : config_(std::move(config)),
+          base_(std::move(base)),
+          id_(config_.provider + "/" + config_.model),
+          format_(std::move(format)),
+          http_(http),
+          policy_(policy) {}
 
     std::string_view id() const override { return id_; }
     // Only what cannot leave the machine is local; a private network is somebody else's machine too.
@@ -43,7 +49,10 @@ public:
             const Millis delay = reply.error().retry_after().value_or(delay_before(attempt + 1));
             // A wait that cannot end in time is not begun: the caller can do something better with it.
             if (delay > policy_.longest_delay || delay >= deadline.left()) co_return reply;
-            log::info("model.retry", {{"model", id_}, {"attempt", attempt}, {"delay_ms", delay.count()}, {"error", name_of(reply.error().code())}});
+            log::info("model.retry", {{"model", id_},
+                                      {"attempt", attempt},
+                                      {"delay_ms", delay.count()},
+                                      {"error", name_of(reply.error().code())}});
             PINCER_CO_CHECK(co_await io::sleep_for(delay));
         }
     }
@@ -84,10 +93,14 @@ private:
         co_return Failure(error_of_answer(config_, stream.status(), stream.headers(), body));
     }
 
-    Task<Result<ModelReply>> read_answer(io::HttpStream& stream, StreamReader& reader, const DeltaSink& sink, Deadline deadline) {
+    Task<Result<ModelReply>> read_answer(io::HttpStream& stream, StreamReader& reader, const DeltaSink& sink,
+                                         Deadline deadline) {
         const std::string_view type = stream.headers().get("content-type").value_or("");
         if (!to_lower(type).contains("text/event-stream")) {
-            co_return PINCER_FAIL(protocol, "{} did not answer with an event stream: models.providers.{}.baseUrl may not be an endpoint of this API", id_, config_.provider);
+            co_return PINCER_FAIL(protocol,
+                                  "{} did not answer with an event stream: models.providers.{}.baseUrl may not be an "
+                                  "endpoint of this API",
+                                  id_, config_.provider);
         }
         io::SseParser parser(kMaxEventBytes);
         std::vector<io::SseEvent> events;
@@ -99,7 +112,8 @@ private:
             if (piece->empty()) break;
             first = false;
             events.clear();
-            if (auto fed = parser.feed(*piece, events); !fed) co_return PINCER_FAIL(protocol, "{} sent an event over {} bytes", id_, kMaxEventBytes);
+            if (auto fed = parser.feed(*piece, events); !fed)
+                co_return PINCER_FAIL(protocol, "{} sent an event over {} bytes", id_, kMaxEventBytes);
             for (const io::SseEvent& event : events) {
                 PINCER_CO_TRY(const std::string delta, reader.take(event.type, event.data));
                 if (!delta.empty()) sink(delta);
@@ -111,17 +125,24 @@ private:
     Error read_failure(Error error, bool first, Deadline deadline, Millis wait) const {
         if (error.code() == ErrorCode::cancelled || error.code() == ErrorCode::protocol) return error;
         if (error.code() != ErrorCode::timed_out) {
-            return Error(ErrorCode::unavailable, fmt::format("{} broke off in the middle of its answer", id_)).with_foreign(error.message());
+            return Error(ErrorCode::unavailable, fmt::format("{} broke off in the middle of its answer", id_))
+                .with_foreign(error.message());
         }
-        if (deadline.passed()) return Error(ErrorCode::timed_out, fmt::format("{} did not finish its answer in the time of this run", id_));
-        if (first) return Error(ErrorCode::timed_out, fmt::format("{} sent no first byte within {}", id_, format_duration(wait)));
-        return Error(ErrorCode::timed_out, fmt::format("{} fell silent for {} in the middle of its answer", id_, format_duration(wait)));
+        if (deadline.passed())
+            return Error(ErrorCode::timed_out,
+                         fmt::format("{} did not finish its answer in the time of this run", id_));
+        if (first)
+            return Error(ErrorCode::timed_out,
+                         fmt::format("{} sent no first byte within {}", id_, format_duration(wait)));
+        return Error(ErrorCode::timed_out,
+                     fmt::format("{} fell silent for {} in the middle of its answer", id_, format_duration(wait)));
     }
 
     // The half more is taken from the address of this object: gateways that fail together do not come back together.
     Millis delay_before(int attempt) const {
         const Millis delay = policy_.first_delay * (1 << std::min(attempt - 2, 10));
-        const auto jitter = Millis(std::int64_t(std::hash<const void*>{}(this) >> 4) % std::max<std::int64_t>(1, delay.count() / 2));
+        const auto jitter =
+            Millis(std::int64_t(std::hash<const void*>{}(this) >> 4) % std::max<std::int64_t>(1, delay.count() / 2));
         return std::min(delay + jitter, policy_.longest_delay);
     }
 
@@ -135,14 +156,17 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> make_hosted_model(ModelConfig config, std::unique_ptr<WireFormat> format, io::HttpClient& http,
-                                                 HostedModelPolicy policy) {
-    if (config.model.empty()) return PINCER_FAIL(invalid_argument, "models.providers.{}.models: a model has no id", config.provider);
+Result<std::unique_ptr<Model>> make_hosted_model(ModelConfig config, std::unique_ptr<WireFormat> format,
+                                                 io::HttpClient& http, HostedModelPolicy policy) {
+    if (config.model.empty())
+        return PINCER_FAIL(invalid_argument, "models.providers.{}.models: a model has no id", config.provider);
     while (config.base_url.ends_with('/')) config.base_url.pop_back();
     auto base = io::parse_url(config.base_url);
-    if (!base) return Failure(std::move(base).error().context(fmt::format("models.providers.{}.baseUrl", config.provider)));
+    if (!base)
+        return Failure(std::move(base).error().context(fmt::format("models.providers.{}.baseUrl", config.provider)));
     if (base->scheme != "http" && base->scheme != "https") {
-        return PINCER_FAIL(invalid_argument, "models.providers.{}.baseUrl must begin with http:// or https://", config.provider);
+        return PINCER_FAIL(invalid_argument, "models.providers.{}.baseUrl must begin with http:// or https://",
+                           config.provider);
     }
     return std::make_unique<HostedModel>(std::move(config), *std::move(base), std::move(format), http, policy);
 }

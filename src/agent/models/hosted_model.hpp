@@ -18,7 +18,7 @@ struct HostedModelPolicy {
 };
 
 // Error: invalid_argument naming the configuration key.
-Result<std::unique_ptr<Model>> make_hosted_model(ModelConfig config, std::unique_ptr<WireFormat> format, io::HttpClient& http,
-                                                 HostedModelPolicy policy = {});
+Result<std::unique_ptr<Model>> make_hosted_model(ModelConfig config, std::unique_ptr<WireFormat> format,
+                                                 io::HttpClient& http, HostedModelPolicy policy = {});
 
 }  // namespace pincer::agent

@@ -43,7 +43,9 @@ private:
 
 class ScriptedClient final : public io::HttpClient {
 public:
-    Task<Result<io::HttpResponse>> send(io::HttpRequest, Deadline) override { co_return PINCER_FAIL(internal, "not used"); }
+    Task<Result<io::HttpResponse>> send(io::HttpRequest, Deadline) override {
+        co_return PINCER_FAIL(internal, "not used");
+    }
     Task<Result<std::unique_ptr<io::HttpStream>>> open(io::HttpRequest request, Deadline) override {
         requests.push_back(std::move(request));
         Answer answer = std::move(answers.front());
@@ -55,7 +57,8 @@ public:
     std::vector<io::HttpRequest> requests;
 };
 
-constexpr std::string_view kHello = "data: {\"choices\":[{\"delta\":{\"content\":\"Hello\"},\"finish_reason\":null}]}\n\n";
+constexpr std::string_view kHello =
+    "data: {\"choices\":[{\"delta\":{\"content\":\"Hello\"},\"finish_reason\":null}]}\n\n";
 constexpr std::string_view kEnd = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 class HostedModelTest : public ::testing::Test {
@@ -74,7 +77,8 @@ protected:
         return *std::move(model);
     }
     Result<ModelReply> ask(Model& model) {
-        return runtime.run_until_done(model.respond(ModelRequest{}, [this](std::string_view d) { deltas += d; }, Deadline::after(Millis(60'000))));
+        return runtime.run_until_done(model.respond(
+            ModelRequest{}, [this](std::string_view d) { deltas += d; }, Deadline::after(Millis(60'000))));
     }
     static Answer good() {
         Answer answer;

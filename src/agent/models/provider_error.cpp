@@ -36,14 +36,15 @@ int status_of_type(std::string_view type) {
 
 bool says_context_is_full(std::string_view type, std::string_view message) {
     const std::string text = to_lower(message);
-    return type == "context_length_exceeded" || text.contains("prompt is too long") || text.contains("maximum context length") ||
-           text.contains("context window");
+    return type == "context_length_exceeded" || text.contains("prompt is too long") ||
+           text.contains("maximum context length") || text.contains("context window");
 }
 
 std::optional<Millis> parse_seconds(std::string_view text, double unit_ms) {
     double number = 0;
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (ec != std::errc() || end != text.data() + text.size() || !(number >= 0) || number * unit_ms > 86'400'000) return std::nullopt;
+    if (ec != std::errc() || end != text.data() + text.size() || !(number >= 0) || number * unit_ms > 86'400'000)
+        return std::nullopt;
     return Millis(std::int64_t(number * unit_ms));
 }
 
@@ -72,23 +73,39 @@ Error by_status(const ModelConfig& config, int status, std::string_view type, st
     const std::string key = "models.providers." + config.provider;
     const auto make = [](ErrorCode code, std::string text) { return Error(code, std::move(text)); };
     if (says_context_is_full(type, message)) {
-        return make(ErrorCode::too_large, fmt::format("the conversation is longer than {} can read", who)).with_reason("CONTEXT_TOO_LONG");
+        return make(ErrorCode::too_large, fmt::format("the conversation is longer than {} can read", who))
+            .with_reason("CONTEXT_TOO_LONG");
     }
     switch (status) {
         case 401: return make(ErrorCode::unauthenticated, fmt::format("{} refused the key: check {}.apiKey", who, key));
-        case 402: return make(ErrorCode::unavailable, fmt::format("{} says that the account has no credit left", who)).with_reason("NO_CREDIT");
-        case 403: return make(ErrorCode::unauthenticated, fmt::format("the key of {} may not use {}: check {}.apiKey", config.provider, config.model, key));
-        case 404: return make(ErrorCode::not_found, fmt::format("{} does not know the model {}, or {}.baseUrl is not its address", config.provider, config.model, key));
+        case 402:
+            return make(ErrorCode::unavailable, fmt::format("{} says that the account has no credit left", who))
+                .with_reason("NO_CREDIT");
+        case 403:
+            return make(ErrorCode::unauthenticated, fmt::format("the key of {} may not use {}: check {}.apiKey",
+                                                                config.provider, config.model, key));
+        case 404:
+            return make(ErrorCode::not_found,
+                        fmt::format("{} does not know the model {}, or {}.baseUrl is not its address", config.provider,
+                                    config.model, key));
         case 408:
-        case 504: return make(ErrorCode::timed_out, fmt::format("{} gave up on its own answer (a timeout at their side)", who));
+        case 504:
+            return make(ErrorCode::timed_out,
+                        fmt::format("{} gave up on its own answer (a timeout at their side)", who));
         case 413: return make(ErrorCode::too_large, fmt::format("the request is larger than {} accepts", who));
         case 429: return make(ErrorCode::rate_limited, fmt::format("{} asks us to slow down", who));
         case 529: return make(ErrorCode::unavailable, fmt::format("{} is overloaded", who)).with_reason("OVERLOADED");
         default: break;
     }
-    if (status >= 500) return make(ErrorCode::unavailable, fmt::format("{} failed at its side (status {})", who, status));
-    if (status >= 400) return make(ErrorCode::invalid_argument, fmt::format("{} does not accept the request (status {})", who, status));
-    if (status >= 300) return make(ErrorCode::protocol, fmt::format("{} answered with a redirect (status {}), which is not followed: check {}.baseUrl", who, status, key));
+    if (status >= 500)
+        return make(ErrorCode::unavailable, fmt::format("{} failed at its side (status {})", who, status));
+    if (status >= 400)
+        return make(ErrorCode::invalid_argument,
+                    fmt::format("{} does not accept the request (status {})", who, status));
+    if (status >= 300)
+        return make(ErrorCode::protocol,
+                    fmt::format("{} answered with a redirect (status {}), which is not followed: check {}.baseUrl", who,
+                                status, key));
     return make(ErrorCode::unavailable, fmt::format("{} reported an error in the middle of its answer", who));
 }
 

@@ -28,8 +28,8 @@ public:
 };
 
 struct WireCall {
-    std::string path;      // after the base URL: "/chat/completions"
-    io::Headers headers;   // authorisation and version
+    std::string path;     // after the base URL: "/chat/completions"
+    io::Headers headers;  // authorisation and version
     std::string body;
     std::unique_ptr<StreamReader> reader;
 };

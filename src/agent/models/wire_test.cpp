@@ -67,7 +67,8 @@ TEST(OpenAiCompletions, request_is_the_documented_one) {
     const ModelRequest r = request();
     const WireNames names(r.tools);
     const std::string wire = names.to_wire("clanker__health.check");
-    EXPECT_EQ(wire.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"), std::string::npos);
+    EXPECT_EQ(wire.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
+              std::string::npos);
     EXPECT_EQ(names.from_wire(wire), "clanker__health.check");
     const json::object expected = object(fmt::format(R"({{
       "model":"m-1","stream":true,"stream_options":{{"include_usage":true}},"max_tokens":100,
@@ -80,8 +81,10 @@ TEST(OpenAiCompletions, request_is_the_documented_one) {
         {{"role":"tool","tool_call_id":"run-1","content":"ERROR: no such pod"}},
         {{"role":"tool","tool_call_id":"run-2","content":"ERROR: No result of this call was recorded: the run ended before it came."}},
         {{"role":"user","content":"And now?"}}],
-      "tools":[{{"type":"function","function":{{"name":"{0}","description":"Is it well?","parameters":{{"type":"object","properties":{{}}}}}}}}]}})", wire));
-    EXPECT_EQ(json::write_canonical(openai_completions::request_body(config(), r, names)), json::write_canonical(expected));
+      "tools":[{{"type":"function","function":{{"name":"{0}","description":"Is it well?","parameters":{{"type":"object","properties":{{}}}}}}}}]}})",
+                                                     wire));
+    EXPECT_EQ(json::write_canonical(openai_completions::request_body(config(), r, names)),
+              json::write_canonical(expected));
 }
 
 TEST(OpenAiCompletions, openai_itself_wants_the_new_name_of_the_limit) {
@@ -107,8 +110,10 @@ TEST(AnthropicMessages, request_is_the_documented_one) {
           {{"type":"tool_result","tool_use_id":"run-1","content":"no such pod","is_error":true}},
           {{"type":"tool_result","tool_use_id":"run-2","content":"No result of this call was recorded: the run ended before it came.","is_error":true}},
           {{"type":"text","text":"And now?","cache_control":{{"type":"ephemeral"}}}}]}}],
-      "tools":[{{"name":"{0}","description":"Is it well?","input_schema":{{"type":"object","properties":{{}}}}}}]}})", names.to_wire("clanker__health.check")));
-    EXPECT_EQ(json::write_canonical(anthropic_messages::request_body(config(), r, names)), json::write_canonical(expected));
+      "tools":[{{"name":"{0}","description":"Is it well?","input_schema":{{"type":"object","properties":{{}}}}}}]}})",
+                                                     names.to_wire("clanker__health.check")));
+    EXPECT_EQ(json::write_canonical(anthropic_messages::request_body(config(), r, names)),
+              json::write_canonical(expected));
 }
 
 TEST(WireNames, long_names_stay_apart) {
@@ -136,12 +141,13 @@ Result<std::string> feed(Reader& reader, std::initializer_list<std::string_view>
 
 TEST(OpenAiCompletions, text_and_usage) {
     openai_completions::Reader reader(config(), WireNames({}));
-    auto deltas = feed(reader, {
-        R"({"id":"x","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null})",
-        R"({"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]})",
-        R"({"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]})",
-        R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})",
-        R"({"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}})", "[DONE]"});
+    auto deltas = feed(
+        reader,
+        {R"({"id":"x","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null})",
+         R"({"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]})",
+         R"({"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]})",
+         R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})",
+         R"({"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}})", "[DONE]"});
     ASSERT_TRUE(deltas);
     EXPECT_EQ(*deltas, "Hello");
     EXPECT_TRUE(reader.done());
@@ -155,11 +161,12 @@ TEST(OpenAiCompletions, text_and_usage) {
 
 TEST(OpenAiCompletions, tool_calls_in_pieces_and_side_by_side) {
     openai_completions::Reader reader(config(), WireNames({}));
-    ASSERT_TRUE(feed(reader, {
-        R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"a","arguments":""}}]}}]})",
-        R"({"choices":[{"delta":{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"b","arguments":"{\"y\""}}]}}]})",
-        R"({"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"x\":1}"}},{"index":1,"function":{"arguments":":2}"}}]}}]})",
-        R"({"choices":[{"delta":{},"finish_reason":"tool_calls"}]})", "[DONE]"}));
+    ASSERT_TRUE(feed(
+        reader,
+        {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"a","arguments":""}}]}}]})",
+         R"({"choices":[{"delta":{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"b","arguments":"{\"y\""}}]}}]})",
+         R"({"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"x\":1}"}},{"index":1,"function":{"arguments":":2}"}}]}}]})",
+         R"({"choices":[{"delta":{},"finish_reason":"tool_calls"}]})", "[DONE]"}));
     auto reply = reader.finish();
     ASSERT_TRUE(reply);
     ASSERT_EQ(reply->message.tool_calls.size(), 2u);
@@ -170,9 +177,10 @@ TEST(OpenAiCompletions, tool_calls_in_pieces_and_side_by_side) {
 
 TEST(OpenAiCompletions, dialects_without_index_without_done_and_with_stop) {
     openai_completions::Reader reader(config(), WireNames({}));
-    ASSERT_TRUE(feed(reader, {
-        R"({"choices":[{"delta":{"tool_calls":[{"id":"c1","function":{"name":"a","arguments":"{}"}},{"id":"c2","function":{"name":"b","arguments":{"z":3}}}]}}]})",
-        R"({"choices":[{"delta":{"content":null},"finish_reason":"stop"}]})"}));
+    ASSERT_TRUE(feed(
+        reader,
+        {R"({"choices":[{"delta":{"tool_calls":[{"id":"c1","function":{"name":"a","arguments":"{}"}},{"id":"c2","function":{"name":"b","arguments":{"z":3}}}]}}]})",
+         R"({"choices":[{"delta":{"content":null},"finish_reason":"stop"}]})"}));
     auto reply = reader.finish();
     ASSERT_TRUE(reply);
     ASSERT_EQ(reply->message.tool_calls.size(), 2u);
@@ -182,7 +190,9 @@ TEST(OpenAiCompletions, dialects_without_index_without_done_and_with_stop) {
 
 TEST(OpenAiCompletions, arguments_cut_by_the_limit_are_kept_as_they_are) {
     openai_completions::Reader reader(config(), WireNames({}));
-    ASSERT_TRUE(feed(reader, {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","function":{"name":"a","arguments":"{\"x\": "}}]},"finish_reason":"length"}]})"}));
+    ASSERT_TRUE(feed(
+        reader,
+        {R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","function":{"name":"a","arguments":"{\"x\": "}}]},"finish_reason":"length"}]})"}));
     auto reply = reader.finish();
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->message.tool_calls[0].malformed_arguments, "{\"x\": ");
@@ -208,25 +218,26 @@ TEST(OpenAiCompletions, errors_in_the_stream_and_broken_streams) {
 
 TEST(AnthropicMessages, text_tools_thinking_and_usage) {
     anthropic_messages::Reader reader(config(), WireNames({}));
-    auto deltas = feed(reader, {
-        R"({"type":"message_start","message":{"id":"m","role":"assistant","content":[],"usage":{"input_tokens":10,"cache_read_input_tokens":5,"output_tokens":1}}})",
-        R"({"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}})",
-        R"({"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Let me "}})",
-        R"({"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"see."}})",
-        R"({"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"c2ln"}})",
-        R"({"type":"content_block_stop","index":0})", R"({"type": "ping"})",
-        R"({"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}})",
-        R"({"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Looking."}})",
-        R"({"type":"content_block_stop","index":1})",
-        R"({"type":"content_block_start","index":2,"content_block":{"type":"redacted_thinking","data":"b3Bh"}})",
-        R"({"type":"content_block_stop","index":2})",
-        R"({"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"toolu_1","name":"a","input":{}}})",
-        R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":""}})",
-        R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"{\"x\":"}})",
-        R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"1}"}})",
-        R"({"type":"content_block_stop","index":3})",
-        R"({"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":42}})",
-        R"({"type":"message_stop"})"});
+    auto deltas = feed(
+        reader,
+        {R"({"type":"message_start","message":{"id":"m","role":"assistant","content":[],"usage":{"input_tokens":10,"cache_read_input_tokens":5,"output_tokens":1}}})",
+         R"({"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}})",
+         R"({"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Let me "}})",
+         R"({"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"see."}})",
+         R"({"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"c2ln"}})",
+         R"({"type":"content_block_stop","index":0})", R"({"type": "ping"})",
+         R"({"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}})",
+         R"({"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Looking."}})",
+         R"({"type":"content_block_stop","index":1})",
+         R"({"type":"content_block_start","index":2,"content_block":{"type":"redacted_thinking","data":"b3Bh"}})",
+         R"({"type":"content_block_stop","index":2})",
+         R"({"type":"content_block_start","index":3,"content_block":{"type":"tool_use","id":"toolu_1","name":"a","input":{}}})",
+         R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":""}})",
+         R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"{\"x\":"}})",
+         R"({"type":"content_block_delta","index":3,"delta":{"type":"input_json_delta","partial_json":"1}"}})",
+         R"({"type":"content_block_stop","index":3})",
+         R"({"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":42}})",
+         R"({"type":"message_stop"})"});
     ASSERT_TRUE(deltas) << deltas.error().message();
     EXPECT_EQ(*deltas, "Looking.");
     EXPECT_TRUE(reader.done());
@@ -263,21 +274,32 @@ TEST(AnthropicMessages, errors_in_the_stream_and_broken_streams) {
         auto reply = reader.finish();
         return reply ? ErrorCode::internal : reply.error().code();
     };
-    EXPECT_EQ(code_of({R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})"}), ErrorCode::unavailable);
-    EXPECT_EQ(code_of({R"({"type":"error","error":{"type":"rate_limit_error","message":"x"}})"}), ErrorCode::rate_limited);
-    EXPECT_EQ(code_of({R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 300000 tokens"}})"}), ErrorCode::too_large);
-    EXPECT_EQ(code_of({R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}})"}), ErrorCode::protocol);
+    EXPECT_EQ(code_of({R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})"}),
+              ErrorCode::unavailable);
+    EXPECT_EQ(code_of({R"({"type":"error","error":{"type":"rate_limit_error","message":"x"}})"}),
+              ErrorCode::rate_limited);
+    EXPECT_EQ(
+        code_of(
+            {R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 300000 tokens"}})"}),
+        ErrorCode::too_large);
+    EXPECT_EQ(code_of({R"({"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"x"}})"}),
+              ErrorCode::protocol);
     EXPECT_EQ(code_of({R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})",
-                       R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})"}), ErrorCode::protocol);
+                       R"({"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}})"}),
+              ErrorCode::protocol);
     EXPECT_EQ(code_of({R"({"type":"message_start","message":{}})"}), ErrorCode::protocol);
     EXPECT_EQ(code_of({"[1]"}), ErrorCode::protocol);
 }
 
 TEST(AnthropicMessages, stop_reasons) {
-    for (const auto& [reason, stop] : {std::pair{"end_turn", StopReason::end}, {"max_tokens", StopReason::length}, {"refusal", StopReason::refused},
-                                       {"stop_sequence", StopReason::end}, {"pause_turn", StopReason::end}}) {
+    for (const auto& [reason, stop] : {std::pair{"end_turn", StopReason::end},
+                                       {"max_tokens", StopReason::length},
+                                       {"refusal", StopReason::refused},
+                                       {"stop_sequence", StopReason::end},
+                                       {"pause_turn", StopReason::end}}) {
         anthropic_messages::Reader reader(config(), WireNames({}));
-        ASSERT_TRUE(feed(reader, {fmt::format(R"({{"type":"message_delta","delta":{{"stop_reason":"{}"}}}})", reason)}));
+        ASSERT_TRUE(
+            feed(reader, {fmt::format(R"({{"type":"message_delta","delta":{{"stop_reason":"{}"}}}})", reason)}));
         auto reply = reader.finish();
         ASSERT_TRUE(reply);
         EXPECT_EQ(reply->stop, stop) << reason;
@@ -285,7 +307,9 @@ TEST(AnthropicMessages, stop_reasons) {
 }
 
 TEST(ProviderErrors, each_status_has_its_meaning_and_names_the_key) {
-    const auto error_of = [](int status, io::Headers headers = {}, std::string_view body = "{}") { return error_of_answer(config(), status, headers, body); };
+    const auto error_of = [](int status, io::Headers headers = {}, std::string_view body = "{}") {
+        return error_of_answer(config(), status, headers, body);
+    };
     EXPECT_EQ(error_of(401).code(), ErrorCode::unauthenticated);
     EXPECT_NE(error_of(401).message().find("models.providers.prov.apiKey"), std::string::npos);
     EXPECT_EQ(error_of(403).code(), ErrorCode::unauthenticated);
@@ -293,15 +317,20 @@ TEST(ProviderErrors, each_status_has_its_meaning_and_names_the_key) {
     EXPECT_EQ(error_of(529).code(), ErrorCode::unavailable);
     EXPECT_EQ(error_of(503).code(), ErrorCode::unavailable);
     EXPECT_EQ(error_of(302).code(), ErrorCode::protocol);
-    const Error limited = error_of(429, {{"Retry-After", "7"}}, R"({"error":{"message":"secret of theirs","type":"x"}})");
+    const Error limited =
+        error_of(429, {{"Retry-After", "7"}}, R"({"error":{"message":"secret of theirs","type":"x"}})");
     EXPECT_EQ(limited.code(), ErrorCode::rate_limited);
     EXPECT_EQ(limited.retry_after(), Millis(7000));
     EXPECT_EQ(limited.foreign(), "secret of theirs");
     EXPECT_EQ(limited.message().find("theirs"), std::string::npos);
     EXPECT_EQ(error_of(429, {{"retry-after-ms", "250"}}).retry_after(), Millis(250));
-    EXPECT_EQ(error_of(503, {{"Retry-After", "Sat, 21 Nov 2026 10:00:30 GMT"}, {"Date", "Sat, 21 Nov 2026 10:00:00 GMT"}}).retry_after(), Millis(30'000));
+    EXPECT_EQ(
+        error_of(503, {{"Retry-After", "Sat, 21 Nov 2026 10:00:30 GMT"}, {"Date", "Sat, 21 Nov 2026 10:00:00 GMT"}})
+            .retry_after(),
+        Millis(30'000));
     EXPECT_EQ(error_of(503, {{"Retry-After", "soon"}}).retry_after(), std::nullopt);
-    EXPECT_EQ(error_of(400, {}, R"({"error":{"code":"context_length_exceeded","message":"x"}})").reason(), "CONTEXT_TOO_LONG");
+    EXPECT_EQ(error_of(400, {}, R"({"error":{"code":"context_length_exceeded","message":"x"}})").reason(),
+              "CONTEXT_TOO_LONG");
     EXPECT_EQ(error_of(429, {}, R"({"error":{"code":"insufficient_quota","message":"x"}})").reason(), "NO_CREDIT");
 }
 

@@ -61,7 +61,8 @@ std::string Redactor::placeholder(std::string_view value, std::string_view kind,
 }
 
 void Redactor::mask(json::value& value, std::string_view kind) {
-    if (auto* text = value.if_string(); text && !text->empty()) value = placeholder(std::string_view(text->data(), text->size()), kind, "secret", true);
+    if (auto* text = value.if_string(); text && !text->empty())
+        value = placeholder(std::string_view(text->data(), text->size()), kind, "secret", true);
     if (auto* object = value.if_object()) {
         for (auto& member : *object) mask(member.value(), kind);
     }

@@ -15,8 +15,8 @@ public:
 
     // `full` takes the secrets; every other level takes addresses too.
     std::string text(std::string_view text, ToolResultEgress level);
-    // The strings of a JSON value, knowing the keys above them: {"password": "x"}, {"name": "DB_PASSWORD", "value": "x"}
-    // and the data of a Kubernetes Secret go whole.
+    // The strings of a JSON value, knowing the keys above them: {"password": "x"}, {"name": "DB_PASSWORD", "value":
+    // "x"} and the data of a Kubernetes Secret go whole.
     void json(json::value& value, ToolResultEgress level);
     void json(json::object& object, ToolResultEgress level);
 
@@ -28,8 +28,8 @@ private:
     void mask(json::value& value, std::string_view kind);
 
     const ModelEgressPolicy& policy_;
-    std::map<std::string, std::size_t> counts_;          // by kind
-    std::map<std::string, std::string> known_;           // digest of a value, its placeholder
+    std::map<std::string, std::size_t> counts_;             // by kind
+    std::map<std::string, std::string> known_;              // digest of a value, its placeholder
     std::map<std::string, std::size_t, std::less<>> next_;  // by tag
     Placeholders placeholders_;
 };

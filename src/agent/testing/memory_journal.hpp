@@ -14,7 +14,9 @@ class MemoryJournal final : public Journal {
 public:
     Task<Result<>> append(Message message) override;
     Task<Result<Gate>> gate(ToolCall call, ToolSpec tool) override;
-    bool was_gated(const std::string& call_id) override { return std::ranges::find(gated, call_id, &ToolCall::id) != gated.end(); }
+    bool was_gated(const std::string& call_id) override {
+        return std::ranges::find(gated, call_id, &ToolCall::id) != gated.end();
+    }
     Task<Result<CallState>> begin_call(ToolCall call, ToolSpec tool) override;
     Task<Result<>> model_egress(EgressReport report) override;
     void delta(std::string_view text) override { streamed += text; }
@@ -30,8 +32,8 @@ public:
 
     std::vector<Message> messages;
     std::vector<ToolCall> gated;
-    std::set<std::string> begun;            // call ids
-    std::vector<std::string> phases;        // "tool:started", ...
+    std::set<std::string> begun;      // call ids
+    std::vector<std::string> phases;  // "tool:started", ...
     std::vector<EgressReport> egress;
     std::string streamed;
 

@@ -17,7 +17,7 @@ public:
 
     ScriptedModel& then(ModelReply reply);
     ScriptedModel& then(Error error);
-    ScriptedModel& then_hang();                 // until it is cancelled or its deadline passes
+    ScriptedModel& then_hang();                  // until it is cancelled or its deadline passes
     ScriptedModel& streaming(std::string text);  // sent as deltas, a byte at a time, before the next step's answer
 
     std::string_view id() const override { return id_; }

@@ -29,7 +29,8 @@ void ScriptedTools::add(ToolSpec spec, Answer answer) {
 }
 
 void ScriptedTools::add(ToolSpec spec, ToolResult result) {
-    add(std::move(spec), [result = std::move(result)](const ToolCall&, const CallContext&) -> Result<ToolResult> { return result; });
+    add(std::move(spec),
+        [result = std::move(result)](const ToolCall&, const CallContext&) -> Result<ToolResult> { return result; });
 }
 
 void ScriptedTools::hold(const std::string& tool, io::Event& release) { held_[tool] = &release; }
@@ -56,7 +57,8 @@ Task<Result<ToolResult>> ScriptedTools::call(ToolCall call, CallContext context)
     contexts.push_back(context);
     most_under_way = std::max(most_under_way, ++under_way);
     Result<> waited;
-    if (const auto held = held_.find(call.name); held != held_.end()) waited = co_await held->second->wait(context.deadline);
+    if (const auto held = held_.find(call.name); held != held_.end())
+        waited = co_await held->second->wait(context.deadline);
     --under_way;
     PINCER_CO_CHECK(waited);
     const auto answer = answers_.find(call.name);

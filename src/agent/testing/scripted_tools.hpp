@@ -30,12 +30,12 @@ public:
 
     std::size_t calls_of(std::string_view tool) const;
 
-    std::set<std::string> away;          // names of tools whose server is not there
-    io::Event* back = nullptr;           // when it is set, all of them are there again
+    std::set<std::string> away;  // names of tools whose server is not there
+    io::Event* back = nullptr;   // when it is set, all of them are there again
     std::vector<std::string> reached_for;
 
-    std::vector<ToolCall> calls;         // in the order in which they began
-    std::vector<CallContext> contexts;   // of the same
+    std::vector<ToolCall> calls;        // in the order in which they began
+    std::vector<CallContext> contexts;  // of the same
     int under_way = 0;
     int most_under_way = 0;
 

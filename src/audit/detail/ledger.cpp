@@ -16,7 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Failure os_error(std::string_view doing, std::string_view file) { return PINCER_FAIL(io, "{} {}: {}", doing, file, std::strerror(errno)); }
+Failure os_error(std::string_view doing, std::string_view file) {
+    return PINCER_FAIL(io, "{} {}: {}", doing, file, std::strerror(errno));
+}
 
 Result<int> open_file(const fs::path& path) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -43,7 +45,8 @@ Ledger::~Ledger() {
     }
 }
 
-Result<std::unique_ptr<Ledger>> Ledger::open(const fs::path& directory, const std::string& name, ChainOptions options, const std::string& now) {
+Result<std::unique_ptr<Ledger>> Ledger::open(const fs::path& directory, const std::string& name, ChainOptions options,
+                                             const std::string& now) {
     std::unique_ptr<Ledger> ledger(new Ledger(directory, name, options));
     const bool has_head = fs::exists(directory / kHeadFile);
     const bool has_records = fs::exists(directory / kRecordsFile);
@@ -91,7 +94,8 @@ Result<> Ledger::open_files() {
     PINCER_TRY(records_fd_, open_file(directory_ / kRecordsFile));
     PINCER_TRY(checkpoints_fd_, open_file(directory_ / kCheckpointsFile));
     PINCER_TRY(head_fd_, open_file(directory_ / kHeadFile));
-    if (::lseek(checkpoints_fd_, 0, SEEK_END) < head_.checkpoint_bytes) return PINCER_FAIL(corrupt, "checkpoints are missing from {}", kCheckpointsFile);
+    if (::lseek(checkpoints_fd_, 0, SEEK_END) < head_.checkpoint_bytes)
+        return PINCER_FAIL(corrupt, "checkpoints are missing from {}", kCheckpointsFile);
     // The names of new files are durable only once their folder is.
     const int folder = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const bool synced = folder >= 0 && ::fsync(folder) == 0;
@@ -105,11 +109,14 @@ Result<> Ledger::check_last_line() const {
     if (head_.records == 0) return {};
     const std::int64_t from = std::max<std::int64_t>(0, head_.bytes - std::int64_t(kMostLineBytes) - 2);
     PINCER_TRY(const std::string bytes, read_range(records_fd_, from, head_.bytes));
-    const auto damaged = [&] { return PINCER_FAIL(corrupt, "record {} is not as the head has it; type: audit verify", head_.records); };
+    const auto damaged = [&] {
+        return PINCER_FAIL(corrupt, "record {} is not as the head has it; type: audit verify", head_.records);
+    };
     if (bytes.empty() || bytes.back() != '\n') return damaged();
     const std::string_view text = std::string_view(bytes).substr(0, bytes.size() - 1);
     const auto line = Line::parse(text.substr(text.rfind('\n') + 1));
-    if (!line || line->seq != head_.records || line->mac != head_.tip || line->computed_mac(key_) != line->mac) return damaged();
+    if (!line || line->seq != head_.records || line->mac != head_.tip || line->computed_mac(key_) != line->mac)
+        return damaged();
     return {};
 }
 
@@ -118,11 +125,14 @@ Result<> Ledger::check_first_line() const {
     PINCER_TRY(LineReader reader, LineReader::open(directory_ / kRecordsFile));
     const auto piece = reader.next();
     const auto line = piece ? Line::parse(piece->text) : Result<Line>(PINCER_FAIL(corrupt, "no line"));
-    if (!line || line->seq != 1 || line->computed_mac(key_) != line->mac) return PINCER_FAIL(corrupt, "record 1 was changed");
+    if (!line || line->seq != 1 || line->computed_mac(key_) != line->mac)
+        return PINCER_FAIL(corrupt, "record 1 was changed");
     PINCER_TRY(const json::object body, json::parse_object(line->body));
     const std::string held = json::string_or(body, "name");
-    if (held != name_) return PINCER_FAIL(invalid_argument, "{} holds the chain \"{}\", not \"{}\"", directory_.string(), held, name_);
-    if (json::string_or(body, "publicKey") != signer_->public_key().base64url()) return PINCER_FAIL(corrupt, "{} is not the key this chain began with", kSigningKeyFile);
+    if (held != name_)
+        return PINCER_FAIL(invalid_argument, "{} holds the chain \"{}\", not \"{}\"", directory_.string(), held, name_);
+    if (json::string_or(body, "publicKey") != signer_->public_key().base64url())
+        return PINCER_FAIL(corrupt, "{} is not the key this chain began with", kSigningKeyFile);
     return {};
 }
 
@@ -131,7 +141,9 @@ Result<Cut> Ledger::recover_tail() {
     PINCER_TRY(LineReader reader, LineReader::open(directory_ / kRecordsFile, head_.bytes));
     for (auto piece = reader.next(); piece && piece->complete && !piece->too_long; piece = reader.next()) {
         const auto line = Line::parse(piece->text);
-        if (!line || line->seq != pending_.records + 1 || line->prev != pending_.tip || line->computed_mac(key_) != line->mac) break;
+        if (!line || line->seq != pending_.records + 1 || line->prev != pending_.tip ||
+            line->computed_mac(key_) != line->mac)
+            break;
         pending_.records = line->seq;
         pending_.tip = line->mac;
         pending_.bytes = reader.offset();
@@ -149,7 +161,8 @@ Result<Cut> Ledger::recover_tail() {
         cut.sha256 = hash.finish_hex();
         if (::ftruncate(records_fd_, pending_.bytes) != 0) return os_error("cutting the torn end off", kRecordsFile);
     }
-    if (::ftruncate(checkpoints_fd_, head_.checkpoint_bytes) != 0) return os_error("cutting the torn end off", kCheckpointsFile);
+    if (::ftruncate(checkpoints_fd_, head_.checkpoint_bytes) != 0)
+        return os_error("cutting the torn end off", kCheckpointsFile);
     return cut;
 }
 
@@ -160,7 +173,8 @@ Result<> Ledger::load_last_checkpoint() {
     std::string_view text(bytes);
     if (text.ends_with('\n')) text.remove_suffix(1);
     auto checkpoint = Checkpoint::parse(text.substr(text.rfind('\n') + 1));
-    if (!checkpoint || checkpoint->number != head_.checkpoints) return PINCER_FAIL(corrupt, "the last checkpoint was changed");
+    if (!checkpoint || checkpoint->number != head_.checkpoints)
+        return PINCER_FAIL(corrupt, "the last checkpoint was changed");
     last_checkpoint_ = *std::move(checkpoint);
     return {};
 }
@@ -170,7 +184,8 @@ Result<> Ledger::begin(const Cut& cut, const std::string& now) {
     const bool fresh = pending_.records == 0;
     if (fresh) {
         Line line{.at = now, .kind = "chain.created", .actor = "audit"};
-        line.body = json::write_canonical(json::object{{"format", 1}, {"name", name_}, {"publicKey", signer_->public_key().base64url()}});
+        line.body = json::write_canonical(
+            json::object{{"format", 1}, {"name", name_}, {"publicKey", signer_->public_key().base64url()}});
         add(line);
     }
     if (cut.bytes > 0) {
@@ -198,7 +213,8 @@ RecordRef Ledger::add(Line& line) {
 }
 
 Checkpoint Ledger::make_checkpoint(const std::string& at) const {
-    Checkpoint checkpoint{.chain = name_, .number = head_.checkpoints + 1, .seq = pending_.records, .tip = pending_.tip, .at = at};
+    Checkpoint checkpoint{
+        .chain = name_, .number = head_.checkpoints + 1, .seq = pending_.records, .tip = pending_.tip, .at = at};
     checkpoint.signature = to_base64url(signer_->sign(signed_bytes(checkpoint)));
     return checkpoint;
 }
@@ -222,8 +238,11 @@ Result<> Ledger::commit(Seal seal, const std::string& at) {
     if (!written) {
         pending_ = head_;
         // What was written in part must not stand in front of what comes next.
-        const bool undone = ::ftruncate(records_fd_, head_.bytes) == 0 && ::ftruncate(checkpoints_fd_, head_.checkpoint_bytes) == 0;
-        if (!undone && !broken_) broken_ = Error(ErrorCode::unavailable, "the audit chain could not undo a failed write").with_reason("AUDIT_FAILED");
+        const bool undone =
+            ::ftruncate(records_fd_, head_.bytes) == 0 && ::ftruncate(checkpoints_fd_, head_.checkpoint_bytes) == 0;
+        if (!undone && !broken_)
+            broken_ = Error(ErrorCode::unavailable, "the audit chain could not undo a failed write")
+                          .with_reason("AUDIT_FAILED");
         return written;
     }
     head_ = next;
@@ -242,7 +261,8 @@ Result<> Ledger::write_everything(const Head& next, const std::string& checkpoin
         PINCER_CHECK(write_all(checkpoints_fd_, checkpoint_line, head_.checkpoint_bytes, kCheckpointsFile));
         PINCER_CHECK(make_durable(checkpoints_fd_, kCheckpointsFile));
     }
-    PINCER_CHECK(write_all(head_fd_, next.slot(key_), (next.generation % 2) * std::int64_t(Head::kSlotBytes), kHeadFile));
+    PINCER_CHECK(
+        write_all(head_fd_, next.slot(key_), (next.generation % 2) * std::int64_t(Head::kSlotBytes), kHeadFile));
     return make_durable(head_fd_, kHeadFile);
 }
 
@@ -261,7 +281,10 @@ Result<> Ledger::make_durable(int fd, std::string_view file) {
     if (::fdatasync(fd) == 0) return {};
     // The next fsync may claim success for pages that this one lost, so there is no next one.
     auto failure = os_error("making durable", file);
-    broken_ = Error(ErrorCode::unavailable, fmt::format("the audit chain takes nothing more until it is opened again ({})", failure.error().message())).with_reason("AUDIT_FAILED");
+    broken_ =
+        Error(ErrorCode::unavailable, fmt::format("the audit chain takes nothing more until it is opened again ({})",
+                                                  failure.error().message()))
+            .with_reason("AUDIT_FAILED");
     return failure;
 }
 

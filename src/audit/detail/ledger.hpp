@@ -18,7 +18,8 @@ struct Cut {
 
 class Ledger {
 public:
-    static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& directory, const std::string& name, ChainOptions options, const std::string& now);
+    static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& directory, const std::string& name,
+                                                ChainOptions options, const std::string& now);
     ~Ledger();
     Ledger(const Ledger&) = delete;
     Ledger& operator=(const Ledger&) = delete;

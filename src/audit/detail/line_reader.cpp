@@ -16,7 +16,8 @@ Result<LineReader> LineReader::open(const std::filesystem::path& path, std::int6
     if (fd < 0 && errno == ENOENT) return PINCER_FAIL(not_found, "there is no {}", path.string());
     if (fd < 0) return PINCER_FAIL(io, "opening {}: {}", path.string(), std::strerror(errno));
     LineReader reader(fd, offset);
-    if (::lseek(fd, offset, SEEK_SET) < 0) return PINCER_FAIL(io, "reading {}: {}", path.string(), std::strerror(errno));
+    if (::lseek(fd, offset, SEEK_SET) < 0)
+        return PINCER_FAIL(io, "reading {}: {}", path.string(), std::strerror(errno));
     return reader;
 }
 
@@ -25,7 +26,11 @@ LineReader::~LineReader() {
 }
 
 LineReader::LineReader(LineReader&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), offset_(other.offset_), buffer_(std::move(other.buffer_)), start_(other.start_), failed_(other.failed_) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      offset_(other.offset_),
+      buffer_(std::move(other.buffer_)),
+      start_(other.start_),
+      failed_(other.failed_) {}
 
 bool LineReader::fill() {
     constexpr std::size_t kChunk = 64u << 10;
@@ -43,7 +48,8 @@ std::optional<LineReader::Piece> LineReader::next() {
     std::int64_t skipped = 0;
     for (;;) {
         const std::size_t found = buffer_.find('\n', start_ + searched);
-        const bool too_long = skipped > 0 || (found == std::string::npos ? buffer_.size() - start_ : found - start_) > kMostLineBytes;
+        const bool too_long =
+            skipped > 0 || (found == std::string::npos ? buffer_.size() - start_ : found - start_) > kMostLineBytes;
         if (found != std::string::npos) {
             const std::string_view text(buffer_.data() + start_, found - start_);
             start_ = found + 1;

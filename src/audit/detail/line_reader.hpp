@@ -23,7 +23,7 @@ public:
         bool complete = true;   // false: the file ends without one
         bool too_long = false;  // text is the first kMostLineBytes of it
     };
-    std::optional<Piece> next();      // nothing at the end of the file
+    std::optional<Piece> next();                     // nothing at the end of the file
     std::int64_t offset() const { return offset_; }  // just behind what next() gave
     bool failed() const { return failed_; }          // a read error looks like the end otherwise
 

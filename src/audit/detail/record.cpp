@@ -9,7 +9,9 @@ namespace pincer::audit {
 
 namespace {
 
-std::string json_string(std::string_view text) { return json::write(json::value(boost::json::string_view(text.data(), text.size()))); }
+std::string json_string(std::string_view text) {
+    return json::write(json::value(boost::json::string_view(text.data(), text.size())));
+}
 
 bool is_mac(std::string_view text) {
     return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -26,7 +28,9 @@ Result<> only_these(const json::object& o, std::size_t wanted) {
 std::string RecordRef::str() const { return fmt::format("{}:{}:{}", chain, seq, mac); }
 
 Result<RecordRef> RecordRef::parse(std::string_view text) {
-    const auto malformed = [] { return PINCER_FAIL(invalid_argument, "not a reference to an audit record (chain:number:mac)"); };
+    const auto malformed = [] {
+        return PINCER_FAIL(invalid_argument, "not a reference to an audit record (chain:number:mac)");
+    };
     const std::size_t last = text.rfind(':');
     if (last == std::string_view::npos || last == 0) return malformed();
     const std::size_t middle = text.rfind(':', last - 1);
@@ -34,12 +38,14 @@ Result<RecordRef> RecordRef::parse(std::string_view text) {
     RecordRef ref{.chain = std::string(text.substr(0, middle)), .mac = std::string(text.substr(last + 1))};
     const std::string_view digits = text.substr(middle + 1, last - middle - 1);
     std::from_chars(digits.data(), digits.data() + digits.size(), ref.seq);
-    if (ref.chain.empty() || ref.chain.size() > 128 || ref.seq < 1 || !is_mac(ref.mac) || ref.str() != text) return malformed();
+    if (ref.chain.empty() || ref.chain.size() > 128 || ref.seq < 1 || !is_mac(ref.mac) || ref.str() != text)
+        return malformed();
     return ref;
 }
 
 std::string Checkpoint::str() const {
-    return fmt::format(R"({{"chain":{},"number":{},"seq":{},"tip":"{}","at":{},"signature":{}}})", json_string(chain), number, seq, tip, json_string(at), json_string(signature));
+    return fmt::format(R"({{"chain":{},"number":{},"seq":{},"tip":"{}","at":{},"signature":{}}})", json_string(chain),
+                       number, seq, tip, json_string(at), json_string(signature));
 }
 
 Result<Checkpoint> Checkpoint::parse(std::string_view line) {
@@ -61,8 +67,8 @@ namespace detail {
 
 std::string Line::str() const {
     const std::string reference = follows.empty() ? "" : fmt::format(R"("follows":{},)", json_string(follows));
-    return fmt::format(R"({{"seq":{},"at":{},"kind":{},"actor":{},"body":{},{}"prev":"{}","mac":"{}"}})", seq, json_string(at), json_string(kind),
-                       json_string(actor), body, reference, prev, mac);
+    return fmt::format(R"({{"seq":{},"at":{},"kind":{},"actor":{},"body":{},{}"prev":"{}","mac":"{}"}})", seq,
+                       json_string(at), json_string(kind), json_string(actor), body, reference, prev, mac);
 }
 
 Result<Line> Line::parse(std::string_view text) {
@@ -80,7 +86,8 @@ Result<Line> Line::parse(std::string_view text) {
     }
     PINCER_TRY(line.prev, json::require_string(o, "prev"));
     PINCER_TRY(line.mac, json::require_string(o, "mac"));
-    if (line.seq < 1 || !is_mac(line.prev) || !is_mac(line.mac)) return PINCER_FAIL(invalid_argument, "a number or mac is out of range");
+    if (line.seq < 1 || !is_mac(line.prev) || !is_mac(line.mac))
+        return PINCER_FAIL(invalid_argument, "a number or mac is out of range");
     if (line.str() != text) return PINCER_FAIL(invalid_argument, "it is not written as we write it");
     return line;
 }
@@ -98,8 +105,9 @@ std::string signed_bytes(const Checkpoint& c) {
 }
 
 std::string Head::slot(const Secret& key) const {
-    std::string text = fmt::format(R"({{"generation":{},"records":{},"bytes":{},"tip":"{}","checkpoints":{},"checkpointBytes":{},"checkpointSeq":{})",
-                                   generation, records, bytes, tip, checkpoints, checkpoint_bytes, checkpoint_seq);
+    std::string text = fmt::format(
+        R"({{"generation":{},"records":{},"bytes":{},"tip":"{}","checkpoints":{},"checkpointBytes":{},"checkpointSeq":{})",
+        generation, records, bytes, tip, checkpoints, checkpoint_bytes, checkpoint_seq);
     crypto::Framed framed("pincer audit head 1");
     framed.add(text);
     text += fmt::format(R"(,"mac":"{}"}})", crypto::hmac_sha256_hex(key.reveal(), framed.bytes()));
@@ -120,7 +128,8 @@ Result<Head> Head::parse_slot(std::string_view slot, const Secret& key) {
     head.checkpoints = number("checkpoints");
     head.checkpoint_bytes = number("checkpointBytes");
     head.checkpoint_seq = number("checkpointSeq");
-    const bool in_range = head.generation >= 0 && head.records >= 0 && head.bytes >= 0 && head.checkpoints >= 0 && head.checkpoint_bytes >= 0 && head.checkpoint_seq >= 0;
+    const bool in_range = head.generation >= 0 && head.records >= 0 && head.bytes >= 0 && head.checkpoints >= 0 &&
+                          head.checkpoint_bytes >= 0 && head.checkpoint_seq >= 0;
     if (!in_range || !is_mac(head.tip) || !crypto::constant_time_equal(head.slot(key), slot)) return damaged();
     return head;
 }
@@ -139,7 +148,8 @@ const Head* HeadFile::newest() const {
 
 Result<HeadFile> read_head_file(const std::filesystem::path& directory, const Secret& key) {
     PINCER_TRY(const std::string bytes, io::read_file(directory / kHeadFile, 4096));
-    if (bytes.size() != 2 * Head::kSlotBytes) return PINCER_FAIL(corrupt, "{} has {} bytes instead of {}", kHeadFile, bytes.size(), 2 * Head::kSlotBytes);
+    if (bytes.size() != 2 * Head::kSlotBytes)
+        return PINCER_FAIL(corrupt, "{} has {} bytes instead of {}", kHeadFile, bytes.size(), 2 * Head::kSlotBytes);
     HeadFile file;
     for (std::size_t i = 0; i < 2; ++i) {
         auto slot = Head::parse_slot(std::string_view(bytes).substr(i * Head::kSlotBytes, Head::kSlotBytes), key);

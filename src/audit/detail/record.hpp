@@ -43,7 +43,7 @@ std::string signed_bytes(const Checkpoint& checkpoint);
 struct Head {
     std::int64_t generation = 0;
     std::int64_t records = 0;
-    std::int64_t bytes = 0;             // of audit.jsonl
+    std::int64_t bytes = 0;  // of audit.jsonl
     std::string tip = kNoMac;
     std::int64_t checkpoints = 0;
     std::int64_t checkpoint_bytes = 0;  // of checkpoints.jsonl

@@ -14,8 +14,10 @@ constexpr Millis kTick{1'000};
 Event approval_event(Store& store, const approval::Record& record) {
     Event event;
     event.name = approval_event_name(record);
-    json::object payload = record.status == approval::Status::pending ? requested_payload(record) : resolved_payload(record);
-    if (const std::int64_t id = store.approval_event(event.name, record.id.str())) payload["__openclaw"] = json::object{{"eventId", id}};
+    json::object payload =
+        record.status == approval::Status::pending ? requested_payload(record) : resolved_payload(record);
+    if (const std::int64_t id = store.approval_event(event.name, record.id.str()))
+        payload["__openclaw"] = json::object{{"eventId", id}};
     event.payload = std::make_shared<const std::string>(json::write(payload));
     event.audience = Audience::approvers;
     event.session_key = record.request.session_key;
@@ -55,7 +57,8 @@ Task<Result<>> ApprovalCenter::start() {
     PINCER_CO_TRY(std::vector<Delivery> cards, deps_.store.cards_without_outcome());
     for (Delivery& card : cards) {
         auto record = deps_.desk.find(approval::ApprovalId(card.subject));
-        if (record && record->status != approval::Status::pending) co_await rewrite_card(std::move(card), *std::move(record));
+        if (record && record->status != approval::Status::pending)
+            co_await rewrite_card(std::move(card), *std::move(record));
     }
     tasks_.spawn(tick());
     co_return Result<>{};
@@ -66,7 +69,8 @@ Task<Result<>> ApprovalCenter::adopt(approval::Record record) {
     const std::string run_id = record.request.run_id;
     if (run_id.empty()) co_return Result<>{};
     const std::optional<Run> run = deps_.store.find_run(run_id);
-    if (run && run->live()) co_return co_await deps_.store.remember_gate(run_id, record.request.tool_call_id, record.id.str());
+    if (run && run->live())
+        co_return co_await deps_.store.remember_gate(run_id, record.request.tool_call_id, record.id.str());
     co_return co_await deps_.desk.cancel(record.id, "the run that asked for it has ended");
 }
 
@@ -96,21 +100,28 @@ Task<> ApprovalCenter::tick() {
 approval::Principal ApprovalCenter::principal(std::string id, std::string display) const {
     std::string human = routing_.human_of(id);
     const auto& owners = config_.policy.owners;
-    const auto is_owner = [&](const std::string& owner) { return owner == id || (!human.empty() && routing_.human_of(owner) == human); };
+    const auto is_owner = [&](const std::string& owner) {
+        return owner == id || (!human.empty() && routing_.human_of(owner) == human);
+    };
     if (std::any_of(owners.begin(), owners.end(), is_owner)) human = kOwner;
     return {std::move(id), std::move(display), std::move(human)};
 }
 
 // A request of a former life of this run is taken up again; nobody is asked twice for one call.
 Task<Result<approval::Record>> ApprovalCenter::find_or_request(GatedCall call) {
-    PINCER_CO_TRY(approval::Request request, make_request(call, principal(call.run.principal, call.run.principal_display), call.run.reply_to));
+    PINCER_CO_TRY(approval::Request request,
+                  make_request(call, principal(call.run.principal, call.run.principal_display), call.run.reply_to));
     std::optional<approval::Record> known;
-    if (const auto id = deps_.store.approval_of_call(call.run.id, call.call.id)) known = deps_.desk.find(approval::ApprovalId(*id));
+    if (const auto id = deps_.store.approval_of_call(call.run.id, call.call.id))
+        known = deps_.desk.find(approval::ApprovalId(*id));
     for (approval::Record& pending : deps_.desk.pending()) {
-        if (!known && pending.request.run_id == call.run.id && pending.request.tool_call_id == call.call.id) known = std::move(pending);
+        if (!known && pending.request.run_id == call.run.id && pending.request.tool_call_id == call.call.id)
+            known = std::move(pending);
     }
     if (known && known->request.subject_digest != request.subject_digest) {
-        Error changed(ErrorCode::refused, fmt::format("{} is not the call that was put up for approval any more; nothing was called", call.call.name));
+        Error changed(ErrorCode::refused,
+                      fmt::format("{} is not the call that was put up for approval any more; nothing was called",
+                                  call.call.name));
         co_return Failure(std::move(changed).with_reason("APPROVAL_SUBJECT_CHANGED"));
     }
     if (known) co_return *std::move(known);
@@ -129,8 +140,10 @@ Task<Result<>> ApprovalCenter::show(approval::Record record, channels::Route ori
         card.subject = record.id.str();
         card.out.route = place;
         card.out.markdown = card_markdown(record);
-        channels::Button approve{"Approve", button_token(approval::Decision::allow_once, record.id.str()), channels::ButtonStyle::primary};
-        channels::Button deny{"Deny", button_token(approval::Decision::deny, record.id.str()), channels::ButtonStyle::danger};
+        channels::Button approve{"Approve", button_token(approval::Decision::allow_once, record.id.str()),
+                                 channels::ButtonStyle::primary};
+        channels::Button deny{"Deny", button_token(approval::Decision::deny, record.id.str()),
+                              channels::ButtonStyle::danger};
         card.out.buttons.push_back({std::move(approve), std::move(deny)});
         PINCER_CO_CHECK(co_await deps_.outbox.post(std::move(card)));
     }
@@ -150,13 +163,14 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, GatedC
     agent::Gate gate;
     gate.explanation = describe(Result<approval::Record>(record));
     if (record.status != approval::Status::allowed) {
-        gate.answer = record.status == approval::Status::denied ? agent::GateAnswer::denied : agent::GateAnswer::expired;
+        gate.answer =
+            record.status == approval::Status::denied ? agent::GateAnswer::denied : agent::GateAnswer::expired;
         co_return gate;
     }
     const WallTime now = deps_.clock.wall();
     approval::Grant grant;
     grant.audience = json::string_or(call.plan, "engine");
-    grant.id = record.id.str();   // one approval is one nonce: however often it is signed, the engine consumes it once
+    grant.id = record.id.str();  // one approval is one nonce: however often it is signed, the engine consumes it once
     grant.plan_digest = record.request.subject_digest;
     grant.approver = record.decided_by ? record.decided_by->id : "";
     grant.approver_display = record.decided_by ? record.decided_by->display : "";
@@ -166,7 +180,10 @@ Task<Result<agent::Gate>> ApprovalCenter::answer(approval::Record record, GatedC
     grant.issued_at = now;
     grant.expires_at = now + kGrantLife;
     audit::Entry entry{.kind = "grant.issued", .actor = "gateway", .body = {}, .follows = std::nullopt};
-    entry.body = {{"approval", record.id.str()}, {"plan_digest", grant.plan_digest}, {"approver", grant.approver}, {"call", call.call.id}};
+    entry.body = {{"approval", record.id.str()},
+                  {"plan_digest", grant.plan_digest},
+                  {"approver", grant.approver},
+                  {"call", call.call.id}};
     PINCER_CO_CHECK(co_await deps_.chain.append(std::move(entry)));
     grant.follows = record.settled_ref;
     PINCER_CO_TRY(gate.grant, deps_.authority.issue(std::move(grant)));
@@ -184,7 +201,7 @@ Task<Result<approval::Record>> ApprovalCenter::wait(std::string id, Deadline dea
         auto event = std::make_shared<io::Event>(deps_.runtime);
         waiters_[id].push_back(event);
         auto changed = co_await event->wait(deadline);
-        if (const auto at = waiters_.find(id); at != waiters_.end()) {   // not told: nobody keeps what gave up waiting
+        if (const auto at = waiters_.find(id); at != waiters_.end()) {  // not told: nobody keeps what gave up waiting
             std::erase(at->second, event);
             if (at->second.empty()) waiters_.erase(at);
         }
@@ -196,14 +213,19 @@ Task<Result<approval::Record>> ApprovalCenter::open_request(approval::Request re
     co_return co_await deps_.desk.request(std::move(request), ttl);
 }
 
-Task<Result<approval::Record>> ApprovalCenter::decide(std::string id, approval::Decision decision, approval::Principal by, std::string via) {
+Task<Result<approval::Record>> ApprovalCenter::decide(std::string id, approval::Decision decision,
+                                                      approval::Principal by, std::string via) {
     co_return co_await deps_.desk.decide(approval::ApprovalId(id), decision, std::move(by), std::move(via));
 }
 
-Task<Result<approval::Record>> ApprovalCenter::decide_in_channel(std::string id, approval::Decision decision, std::string who, std::string display, std::string via,
+Task<Result<approval::Record>> ApprovalCenter::decide_in_channel(std::string id, approval::Decision decision,
+                                                                 std::string who, std::string display, std::string via,
                                                                  std::string home_principal) {
-    const auto named = [](const std::vector<std::string>& list, const std::string& id) { return !id.empty() && std::find(list.begin(), list.end(), id) != list.end(); };
-    const bool may = named(config_.approvers, who) || named(config_.approvers, home_principal) || named(config_.policy.owners, who);
+    const auto named = [](const std::vector<std::string>& list, const std::string& id) {
+        return !id.empty() && std::find(list.begin(), list.end(), id) != list.end();
+    };
+    const bool may =
+        named(config_.approvers, who) || named(config_.approvers, home_principal) || named(config_.policy.owners, who);
     if (!may) {
         Error refusal(ErrorCode::forbidden, "You are not among the approvers of this Gateway; nothing was decided.");
         co_return Failure(std::move(refusal).with_reason("APPROVAL_NOT_AN_APPROVER"));
@@ -219,8 +241,10 @@ std::string ApprovalCenter::describe(const Result<approval::Record>& outcome) {
     switch (r.status) {
         case approval::Status::pending: return "Waiting for a decision.";
         case approval::Status::allowed: return fmt::format("Approved by {} via {} at {}.", by, r.decided_via, when);
-        case approval::Status::denied: return fmt::format("Denied by {} via {} at {}. Nothing was touched.", by, r.decided_via, when);
-        case approval::Status::expired: return fmt::format("Expired at {} without a decision. Nothing was touched.", when);
+        case approval::Status::denied:
+            return fmt::format("Denied by {} via {} at {}. Nothing was touched.", by, r.decided_via, when);
+        case approval::Status::expired:
+            return fmt::format("Expired at {} without a decision. Nothing was touched.", when);
         case approval::Status::cancelled: return "Withdrawn. Nothing was touched.";
     }
     return {};
@@ -232,14 +256,15 @@ void ApprovalCenter::changed(const approval::Record& record) {
     if (auto waiting = waiters_.extract(record.id.str()); !waiting.empty()) {
         for (const auto& event : waiting.mapped()) event->set();
     }
-    if (!stopping_) tasks_.spawn(after_decision(record));   // else the next start puts the cards right
+    if (!stopping_) tasks_.spawn(after_decision(record));  // else the next start puts the cards right
 }
 
 Task<> ApprovalCenter::after_decision(approval::Record record) {
     auto cards = deps_.store.deliveries_of(record.id.str());
     if (!cards) co_return log::failure(log::Level::error, "approval.cards", cards.error());
     for (Delivery& card : *cards) {
-        if (card.purpose == "approval" && card.state == DeliveryState::sent) co_await rewrite_card(std::move(card), record);
+        if (card.purpose == "approval" && card.state == DeliveryState::sent)
+            co_await rewrite_card(std::move(card), record);
     }
 }
 
@@ -252,9 +277,10 @@ Task<> ApprovalCenter::rewrite_card(Delivery card, approval::Record record) {
     outcome.out.delivery_id = "outcome:" + card.out.delivery_id;
     outcome.out.route = card.out.route;
     outcome.out.markdown = outcome_markdown(record);
-    outcome.out.edit_of = card.refs.back();   // the part that carries the buttons
+    outcome.out.edit_of = card.refs.back();  // the part that carries the buttons
     auto posted = co_await deps_.outbox.post(std::move(outcome));
-    if (!posted && posted.error().code() != ErrorCode::already_exists) log::failure(log::Level::warn, "approval.rewrite", posted.error());
+    if (!posted && posted.error().code() != ErrorCode::already_exists)
+        log::failure(log::Level::warn, "approval.rewrite", posted.error());
 }
 
 }  // namespace pincer::gateway

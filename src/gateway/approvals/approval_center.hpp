@@ -49,17 +49,19 @@ public:
     ApprovalCenter(ApprovalDeps deps, const ApprovalConfig& config, const RoutingConfig& routing);
     ~ApprovalCenter();
 
-    // The end of the request for this call: as long as it lives, that is waited for. `waiting` is called once it is clear
-    // that a person is needed. The same call asked again is the same request.
+    // The end of the request for this call: as long as it lives, that is waited for. `waiting` is called once it is
+    // clear that a person is needed. The same call asked again is the same request.
     Task<Result<approval::Record>> ask(GatedCall call, std::function<void()> waiting);
     // What the run may do now. For an allowed request a grant is signed, good for kGrantLife: the call is made at once.
     Task<Result<agent::Gate>> answer(approval::Record record, GatedCall call);
 
     // A decision by somebody whom the caller has identified. `via` names the surface.
-    Task<Result<approval::Record>> decide(std::string id, approval::Decision decision, approval::Principal by, std::string via);
-    // A person in a channel: only those named in approvals.approvers (or owners) may; `home_principal` is the shorter name
-    // under which approvers may know them ("" when there is none). Error `forbidden`, APPROVAL_NOT_AN_APPROVER.
-    Task<Result<approval::Record>> decide_in_channel(std::string id, approval::Decision decision, std::string principal, std::string display, std::string via,
+    Task<Result<approval::Record>> decide(std::string id, approval::Decision decision, approval::Principal by,
+                                          std::string via);
+    // A person in a channel: only those named in approvals.approvers (or owners) may; `home_principal` is the shorter
+    // name under which approvers may know them ("" when there is none). Error `forbidden`, APPROVAL_NOT_AN_APPROVER.
+    Task<Result<approval::Record>> decide_in_channel(std::string id, approval::Decision decision, std::string principal,
+                                                     std::string display, std::string via,
                                                      std::string home_principal = {});
     // The one sentence that a person reads after a decision or a late click.
     static std::string describe(const Result<approval::Record>& outcome);
@@ -75,8 +77,8 @@ public:
     const approval::Desk& desk() const { return deps_.desk; }
     approval::Principal principal(std::string id, std::string display) const;
 
-    // Puts right what a crash left between two of our steps (a request whose run does not know it, one whose run is over,
-    // a card that still has its buttons), then expires what is due, once a second, until stopped. Once, after the
+    // Puts right what a crash left between two of our steps (a request whose run does not know it, one whose run is
+    // over, a card that still has its buttons), then expires what is due, once a second, until stopped. Once, after the
     // outbox has started and before anybody can decide.
     Task<Result<>> start();
     Task<> stop();
@@ -93,7 +95,7 @@ private:
     ApprovalDeps deps_;
     const ApprovalConfig& config_;
     const RoutingConfig& routing_;
-    std::map<std::string, std::vector<std::shared_ptr<io::Event>>> waiters_;   // each takes itself out again
+    std::map<std::string, std::vector<std::shared_ptr<io::Event>>> waiters_;  // each takes itself out again
     bool stopping_ = false;
     io::TaskGroup tasks_;
 };

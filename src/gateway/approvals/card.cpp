@@ -7,7 +7,7 @@
 namespace pincer::gateway {
 namespace {
 
-constexpr std::size_t kTitleBytes = 80;         // OpenClaw's limits for plugin approvals
+constexpr std::size_t kTitleBytes = 80;  // OpenClaw's limits for plugin approvals
 constexpr std::size_t kDescriptionBytes = 512;
 
 std::string_view severity_of(approval::Risk risk) {
@@ -52,7 +52,8 @@ std::string place_of(const json::object& step) {
     const json::object* account = json::object_at(step, "account");
     if (!account) return place;
     for (const char* key : {"server", "repository", "account"}) {
-        if (const std::string where = text_of(*account, key); !where.empty()) place += (place.empty() ? "" : " at ") + where;
+        if (const std::string where = text_of(*account, key); !where.empty())
+            place += (place.empty() ? "" : " at ") + where;
     }
     const std::string provider = text_of(*account, "provider");
     return provider.empty() ? place : place + " (" + provider + ")";
@@ -96,7 +97,8 @@ std::string description_of(const json::array& steps) {
 
 }  // namespace
 
-Result<approval::Request> make_request(const GatedCall& gated, approval::Principal requester, const channels::Route& origin) {
+Result<approval::Request> make_request(const GatedCall& gated, approval::Principal requester,
+                                       const channels::Route& origin) {
     approval::Request request;
     request.kind = "plugin";
     request.requester = std::move(requester);
@@ -113,10 +115,13 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
         const json::object* document = json::object_at(gated.plan, "document");
         PINCER_TRY(const std::string claimed, json::require_string(gated.plan, "digest"));
         if (!document || approval::digest_of(*document) != claimed) {
-            return PINCER_FAIL(refused, "the plan shown by {} does not have the digest it claims; nothing was put up for approval", gated.call.name);
+            return PINCER_FAIL(
+                refused, "the plan shown by {} does not have the digest it claims; nothing was put up for approval",
+                gated.call.name);
         }
-        if (auto made = audit::RecordRef::parse(json::string_or(gated.plan, "made"))) request.follows = *std::move(made);
-        request.subject = *document;   // the very bytes that the engine hashed: the grant will name their digest
+        if (auto made = audit::RecordRef::parse(json::string_or(gated.plan, "made")))
+            request.follows = *std::move(made);
+        request.subject = *document;  // the very bytes that the engine hashed: the grant will name their digest
         const json::array* steps = json::array_at(*document, "steps");
         if (!steps || steps->empty()) return PINCER_FAIL(refused, "the plan of {} has no steps", gated.call.name);
         request.risk = approval::Risk::read;
@@ -127,7 +132,8 @@ Result<approval::Request> make_request(const GatedCall& gated, approval::Princip
             request.risk = std::max(request.risk, *risk);
         }
         description = description_of(*steps);
-        title = steps->size() == 1 ? text_of(*steps->front().if_object(), "summary") : fmt::format("{} changes: {}", steps->size(), description);
+        title = steps->size() == 1 ? text_of(*steps->front().if_object(), "summary")
+                                   : fmt::format("{} changes: {}", steps->size(), description);
     }
     request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
@@ -184,15 +190,14 @@ std::string outcome_markdown(const approval::Record& record) {
 }
 
 std::string approval_event_name(const approval::Record& record) {
-    return fmt::format("{}.approval.{}", record.request.kind, record.status == approval::Status::pending ? "requested" : "resolved");
+    return fmt::format("{}.approval.{}", record.request.kind,
+                       record.status == approval::Status::pending ? "requested" : "resolved");
 }
 
 json::object requested_payload(const approval::Record& record) {
     return {
-        {"approvalKind", record.request.kind},
-        {"id", record.id.str()},
-        {"request", record.request.presentation},
-        {"createdAtMs", to_millis(record.created_at)},
+        {"approvalKind", record.request.kind},         {"id", record.id.str()},
+        {"request", record.request.presentation},      {"createdAtMs", to_millis(record.created_at)},
         {"expiresAtMs", to_millis(record.expires_at)},
     };
 }

@@ -10,7 +10,8 @@
 namespace pincer::gateway {
 
 // The request to put before the Desk: digest, risk, card fields in the Gateway's wire form.
-Result<approval::Request> make_request(const GatedCall& call, approval::Principal requester, const channels::Route& origin);
+Result<approval::Request> make_request(const GatedCall& call, approval::Principal requester,
+                                       const channels::Route& origin);
 
 // What a person should know before deciding, in the order of reading: what, where, how far it reaches, on which
 // conditions, how it is taken back, the risk, who asks, until when, the digest. Each text is one line;
@@ -22,7 +23,7 @@ struct Fact {
 std::vector<Fact> facts_of(const approval::Record& record);
 
 std::string card_markdown(const approval::Record& record);
-std::string outcome_markdown(const approval::Record& record);   // what the card becomes once it is decided
+std::string outcome_markdown(const approval::Record& record);  // what the card becomes once it is decided
 
 // "plugin.approval.requested" and its like, by kind and status.
 std::string approval_event_name(const approval::Record& record);

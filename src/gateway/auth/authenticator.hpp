@@ -19,17 +19,17 @@ namespace pincer::gateway {
 
 struct Peer {
     std::string ip;
-    bool loopback = false;   // of this machine, and not through a proxy that says it speaks for others
-    std::string origin;   // "" when the client sent none (not a browser)
-    std::string host;     // Host header
+    bool loopback = false;  // of this machine, and not through a proxy that says it speaks for others
+    std::string origin;     // "" when the client sent none (not a browser)
+    std::string host;       // Host header
 };
 
 struct Admitted {
     approval::Principal principal;
     wire::ScopeSet scopes;
-    std::string method;          // "token", "password", "device-token", "none"
+    std::string method;  // "token", "password", "device-token", "none"
     std::string device_id;
-    Secret device_token;         // issued now
+    Secret device_token;  // issued now
     std::int64_t issued_at_ms = 0;
 };
 
@@ -52,11 +52,11 @@ public:
 
     Task<std::variant<Admitted, wire::ConnectFailure>> admit(wire::ConnectParams params, std::string nonce, Peer peer);
 
-    Result<std::vector<PairedDevice>> devices() const;   // oldest first
+    Result<std::vector<PairedDevice>> devices() const;  // oldest first
     std::optional<PairedDevice> device(std::string_view id) const;
     // On disk when they answer; its token counts for nothing from then on, and `on_ended` has been told. Errors: io.
     Task<Result<>> revoke_device(std::string id);
-    Task<Result<>> remove_device(std::string id);   // forgotten altogether
+    Task<Result<>> remove_device(std::string id);  // forgotten altogether
     // Called with the id of a device whose access has ended: whoever holds its connections closes them.
     void on_ended(std::function<void(const std::string& device_id)> listener) { on_ended_ = std::move(listener); }
 
@@ -79,7 +79,7 @@ private:
     const Clock& clock_;
     crypto::Random& random_;
     std::map<std::string, Device, std::less<>> devices_;
-    std::map<std::string, std::deque<SteadyTime>> failures_;   // by who_asks(), bounded
+    std::map<std::string, std::deque<SteadyTime>> failures_;  // by who_asks(), bounded
     std::function<void(const std::string&)> on_ended_;
 };
 

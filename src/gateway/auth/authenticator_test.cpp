@@ -39,13 +39,17 @@ protected:
         p.auth.token = Secret("right-token");
         return p;
     }
-    wire::ConnectParams with_device(const crypto::Ed25519KeyPair& key, std::vector<std::string> scopes = {"operator.read"}, std::string token = "right-token") {
+    wire::ConnectParams with_device(const crypto::Ed25519KeyPair& key,
+                                    std::vector<std::string> scopes = {"operator.read"},
+                                    std::string token = "right-token") {
         wire::ConnectParams p = params(std::move(scopes));
         p.auth.token = Secret(std::move(token));
         sign(p, key);
         return p;
     }
-    void sign(wire::ConnectParams& p, const crypto::Ed25519KeyPair& key) { wire::sign_device(p, key, kNonce, to_millis(clock.wall())); }
+    void sign(wire::ConnectParams& p, const crypto::Ed25519KeyPair& key) {
+        wire::sign_device(p, key, kNonce, to_millis(clock.wall()));
+    }
     Outcome admit(wire::ConnectParams p, bool loopback = true, std::string ip = "127.0.0.1") {
         Peer peer{.ip = std::move(ip), .loopback = loopback, .origin = "", .host = "127.0.0.1:18789"};
         return runtime.run_until_done(authenticator->admit(std::move(p), kNonce, std::move(peer)));
@@ -120,11 +124,14 @@ TEST_F(Authenticators, a_device_proves_what_it_claims) {
         change(p);
         return refusal(admit(p));
     };
-    EXPECT_EQ(changed([](auto& p) { p.device->signature[5] = p.device->signature[5] == 'A' ? 'B' : 'A'; }), "DEVICE_AUTH_SIGNATURE_INVALID");
+    EXPECT_EQ(changed([](auto& p) { p.device->signature[5] = p.device->signature[5] == 'A' ? 'B' : 'A'; }),
+              "DEVICE_AUTH_SIGNATURE_INVALID");
     EXPECT_EQ(changed([](auto& p) { p.device->nonce = "another"; }), "DEVICE_AUTH_NONCE_MISMATCH");
     EXPECT_EQ(changed([](auto& p) { p.device->id = std::string(64, 'a'); }), "DEVICE_AUTH_DEVICE_ID_MISMATCH");
-    EXPECT_EQ(changed([](auto& p) { p.scopes = {"operator.admin"}; }), "DEVICE_AUTH_SIGNATURE_INVALID") << "the scopes are signed";
-    EXPECT_EQ(changed([&](auto& p) { wire::sign_device(p, laptop, kNonce, to_millis(clock.wall()) - 121'000); }), "DEVICE_AUTH_SIGNATURE_EXPIRED");
+    EXPECT_EQ(changed([](auto& p) { p.scopes = {"operator.admin"}; }), "DEVICE_AUTH_SIGNATURE_INVALID")
+        << "the scopes are signed";
+    EXPECT_EQ(changed([&](auto& p) { wire::sign_device(p, laptop, kNonce, to_millis(clock.wall()) - 121'000); }),
+              "DEVICE_AUTH_SIGNATURE_EXPIRED");
     EXPECT_EQ(changed([](auto&) {}), "admitted");
 }
 
@@ -141,7 +148,8 @@ TEST_F(Authenticators, a_paired_device_comes_back_with_its_own_token_and_never_g
             EXPECT_TRUE(admitted(again).device_token.empty());
         }
         EXPECT_EQ(refusal(admit(with_device(laptop, {"operator.admin"}, token))), "PAIRING_REQUIRED");
-        EXPECT_EQ(refusal(admit(with_device(phone, {"operator.read"}, token))), "AUTH_TOKEN_MISMATCH") << "another's token is worth nothing";
+        EXPECT_EQ(refusal(admit(with_device(phone, {"operator.read"}, token))), "AUTH_TOKEN_MISMATCH")
+            << "another's token is worth nothing";
         open();
     }
     wire::ConnectParams moved = with_device(laptop, {"operator.read"}, token);
@@ -150,8 +158,10 @@ TEST_F(Authenticators, a_paired_device_comes_back_with_its_own_token_and_never_g
     const Outcome other_metadata = admit(moved);
     EXPECT_EQ(refusal(other_metadata), "PAIRING_REQUIRED");
     EXPECT_EQ(std::get<wire::ConnectFailure>(other_metadata).error.detail("reason"), "metadata-upgrade");
-    EXPECT_EQ(refusal(admit(with_device(phone), false)), "PAIRING_REQUIRED") << "a new device from elsewhere needs a person, even with the secret";
-    EXPECT_EQ(refusal(admit(with_device(laptop, {"operator.admin"}))), "admitted") << "with the secret, on this machine, it may grow";
+    EXPECT_EQ(refusal(admit(with_device(phone), false)), "PAIRING_REQUIRED")
+        << "a new device from elsewhere needs a person, even with the secret";
+    EXPECT_EQ(refusal(admit(with_device(laptop, {"operator.admin"}))), "admitted")
+        << "with the secret, on this machine, it may grow";
 }
 
 TEST_F(Authenticators, a_device_token_that_is_not_on_disk_is_not_handed_out) {
@@ -197,7 +207,8 @@ TEST_F(Authenticators, guesses_are_held_against_who_can_make_them) {
 
 TEST_F(Authenticators, no_sequence_of_connects_gets_a_device_more_than_its_record_without_the_secret) {
     // Class 4: whatever is tried with a device token, what comes out is within what the shared secret once gave.
-    const std::vector<std::string> all{"operator.read", "operator.write", "operator.approvals", "operator.pairing", "operator.admin"};
+    const std::vector<std::string> all{"operator.read", "operator.write", "operator.approvals", "operator.pairing",
+                                       "operator.admin"};
     std::string token = admitted(admit(with_device(laptop, {"operator.write"}))).device_token.reveal();
     wire::ScopeSet record{wire::Scope::write};
     for (int step = 0; step < 300; ++step) {
@@ -248,7 +259,8 @@ TEST_F(Authenticators, a_revoked_device_is_out_at_once_and_after_a_restart) {
 TEST_F(Authenticators, a_revocation_counts_even_when_the_disk_does_not_take_it) {
     const std::string token = admitted(admit(with_device(laptop))).device_token.reveal();
     power.cut();
-    EXPECT_FALSE(runtime.run_until_done(authenticator->revoke_device(with_device(laptop).device->id))) << "and whoever asked is told that it is not durable";
+    EXPECT_FALSE(runtime.run_until_done(authenticator->revoke_device(with_device(laptop).device->id)))
+        << "and whoever asked is told that it is not durable";
     EXPECT_EQ(refusal(admit(with_device(laptop, {"operator.read"}, token))), "AUTH_TOKEN_MISMATCH");
 }
 
@@ -266,10 +278,20 @@ TEST_F(Authenticators, hosts_by_which_we_are_known) {
         bool loopback_bind, lan_bind;
     };
     const Row rows[] = {
-        {"127.0.0.1:18789", true, true},  {"localhost:18789", true, true},      {"LOCALHOST", true, true},         {"[::1]:18789", true, true},
-        {"ops.example.com", true, true},  {"OPS.example.com:443", true, true},  {"evil.example", false, false},    {"127.0.0.1.evil.example", false, false},
-        {"localhost.evil.example", false, false}, {"", false, false},           {"192.168.1.9:18789", false, true}, {"[fe80::1]:18789", false, true},
-        {"0x7f000001", false, false},     {"ops.example.com.evil.example", false, false},
+        {"127.0.0.1:18789", true, true},
+        {"localhost:18789", true, true},
+        {"LOCALHOST", true, true},
+        {"[::1]:18789", true, true},
+        {"ops.example.com", true, true},
+        {"OPS.example.com:443", true, true},
+        {"evil.example", false, false},
+        {"127.0.0.1.evil.example", false, false},
+        {"localhost.evil.example", false, false},
+        {"", false, false},
+        {"192.168.1.9:18789", false, true},
+        {"[fe80::1]:18789", false, true},
+        {"0x7f000001", false, false},
+        {"ops.example.com.evil.example", false, false},
     };
     config.allowed_origins = {"https://ops.example.com"};
     for (const Row& row : rows) {
@@ -287,26 +309,28 @@ TEST_F(Authenticators, origins_that_may_connect) {
         bool allowed;
     };
     const Row rows[] = {
-        {"", "127.0.0.1:18789", true},                                   // no browser
-        {"http://127.0.0.1:18789", "127.0.0.1:18789", true},             // our own page
+        {"", "127.0.0.1:18789", true},                        // no browser
+        {"http://127.0.0.1:18789", "127.0.0.1:18789", true},  // our own page
         {"http://localhost:18789", "localhost:18789", true},
-        {"http://localhost:18789", "127.0.0.1:18789", false},            // another origin for a browser
+        {"http://localhost:18789", "127.0.0.1:18789", false},  // another origin for a browser
         {"http://localhost:3000", "localhost:18789", false},
-        {"https://ops.example.com", "127.0.0.1:18789", true},            // named by the configuration
+        {"https://ops.example.com", "127.0.0.1:18789", true},  // named by the configuration
         {"https://ops.example.com.evil.example", "127.0.0.1:18789", false},
         {"http://ops.example.com", "127.0.0.1:18789", false},
         {"https://evil.example", "127.0.0.1:18789", false},
-        {"http://evil.example:18789", "evil.example:18789", false},      // DNS rebinding: both name the attacker
-        {"null", "127.0.0.1:18789", false},                              // a sandboxed frame, a file
+        {"http://evil.example:18789", "evil.example:18789", false},  // DNS rebinding: both name the attacker
+        {"null", "127.0.0.1:18789", false},                          // a sandboxed frame, a file
         {"null", "null", false},
     };
     config.allowed_origins = {"https://ops.example.com"};
-    for (const Row& row : rows) EXPECT_EQ(authenticator->origin_allowed(row.origin, row.host), row.allowed) << row.origin << " at " << row.host;
+    for (const Row& row : rows)
+        EXPECT_EQ(authenticator->origin_allowed(row.origin, row.host), row.allowed) << row.origin << " at " << row.host;
 }
 
 TEST_F(Authenticators, the_secret_of_an_http_request_is_compared_whole) {
     EXPECT_TRUE(authenticator->http_secret_matches("right-token"));
-    for (const char* other : {"", "right", "right-token ", "wrong"}) EXPECT_FALSE(authenticator->http_secret_matches(other)) << other;
+    for (const char* other : {"", "right", "right-token ", "wrong"})
+        EXPECT_FALSE(authenticator->http_secret_matches(other)) << other;
     config.auth.token = Secret();
     EXPECT_FALSE(authenticator->http_secret_matches("")) << "no secret is no key";
 }

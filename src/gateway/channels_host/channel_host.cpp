@@ -29,7 +29,8 @@ struct ChannelHost::Hosted {
     std::string last_error;
 };
 
-ChannelHost::ChannelHost(io::Runtime& runtime, const Clock& clock, Pauses& pauses) : clock_(clock), pauses_(pauses), tasks_(runtime) {}
+ChannelHost::ChannelHost(io::Runtime& runtime, const Clock& clock, Pauses& pauses)
+    : clock_(clock), pauses_(pauses), tasks_(runtime) {}
 ChannelHost::~ChannelHost() = default;
 
 void ChannelHost::build(const std::vector<ChannelConfig>& configs, channels::Services services) {
@@ -54,8 +55,8 @@ void ChannelHost::start(channels::Inbox& inbox) {
     }
 }
 
-// A channel reconnects by itself; run() ends only when it cannot work at all. It is tried again, ever more slowly, since
-// a revoked token may be put right on the other side.
+// A channel reconnects by itself; run() ends only when it cannot work at all. It is tried again, ever more slowly,
+// since a revoked token may be put right on the other side.
 Task<> ChannelHost::keep_running(Hosted& hosted, channels::Inbox& inbox) {
     Millis pause = kFirstPause;
     for (;;) {
@@ -63,7 +64,8 @@ Task<> ChannelHost::keep_running(Hosted& hosted, channels::Inbox& inbox) {
         auto ended = co_await hosted.channel->run(inbox);
         if (!ended && ended.error().code() == ErrorCode::cancelled) co_return;
         hosted.last_error = ended ? "ended" : ended.error().message();
-        log::warn("channel.ended", {{"channel", hosted.type->id}, {"account", hosted.account}, {"error", hosted.last_error}});
+        log::warn("channel.ended",
+                  {{"channel", hosted.type->id}, {"account", hosted.account}, {"error", hosted.last_error}});
         if (clock_.steady() - began > kLongestPause) pause = kFirstPause;
         auto slept = co_await pauses_.pause(pause);
         if (!slept) co_return;
@@ -75,7 +77,8 @@ Task<> ChannelHost::stop() { co_await tasks_.stop(); }
 
 channels::Channel* ChannelHost::find(const std::string& channel, const std::string& account) {
     for (auto& hosted : hosted_) {
-        if (hosted->type->id == channel && (hosted->account == account || account.empty())) return hosted->channel.get();
+        if (hosted->type->id == channel && (hosted->account == account || account.empty()))
+            return hosted->channel.get();
     }
     return nullptr;
 }
@@ -87,8 +90,12 @@ json::object ChannelHost::status() const {
         const std::string id(hosted->type->id);
         const channels::Health health = hosted->channel ? hosted->channel->health() : channels::Health{};
         const bool connected = health.state == channels::LinkState::connected;
-        json::object account{{"accountId", hosted->account}, {"enabled", true}, {"configured", hosted->channel != nullptr}, {"running", hosted->channel != nullptr},
-                             {"connected", connected}, {"state", name_of(health.state)}};
+        json::object account{{"accountId", hosted->account},
+                             {"enabled", true},
+                             {"configured", hosted->channel != nullptr},
+                             {"running", hosted->channel != nullptr},
+                             {"connected", connected},
+                             {"state", name_of(health.state)}};
         const std::string error = connected ? "" : hosted->last_error.empty() ? health.detail : hosted->last_error;
         account["lastError"] = error.empty() ? json::value(nullptr) : json::value(error);
         if (health.last_event) account["lastEventAt"] = to_millis(*health.last_event);
@@ -101,7 +108,8 @@ json::object ChannelHost::status() const {
         }
         accounts[id].get_array().push_back(std::move(account));
     }
-    return {{"ts", to_millis(clock_.wall())}, {"channelOrder", std::move(order)}, {"channelLabels", std::move(labels)}, {"channels", std::move(summaries)},
+    return {{"ts", to_millis(clock_.wall())},         {"channelOrder", std::move(order)},
+            {"channelLabels", std::move(labels)},     {"channels", std::move(summaries)},
             {"channelAccounts", std::move(accounts)}, {"channelDefaultAccountId", json::object()}};
 }
 

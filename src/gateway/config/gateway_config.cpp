@@ -7,23 +7,34 @@
 namespace pincer::gateway {
 namespace {
 
-Failure wrong(std::string_view key, std::string_view what) { return PINCER_FAIL(invalid_argument, "{}: {}", key, what); }
+Failure wrong(std::string_view key, std::string_view what) {
+    return PINCER_FAIL(invalid_argument, "{}: {}", key, what);
+}
 
 void read_gateway(const Section& gateway, GatewayConfig& config) {
     if (const auto port = gateway.number("port", 1, 65535)) config.port = std::uint16_t(*port);
     const std::string bind = gateway.text_or("bind", "loopback");
-    if (bind == "loopback" || bind == "auto") config.bind_address = "127.0.0.1";
-    else if (bind == "lan") config.bind_address = "0.0.0.0";
-    else if (bind == "custom") config.bind_address = gateway.text_or("customBindHost", "");
-    else gateway.wrong("bind", "must be loopback, lan, auto or custom (with gateway.customBindHost)");
-    if (config.bind_address.empty()) gateway.wrong("customBindHost", "must name an address when gateway.bind is custom");
+    if (bind == "loopback" || bind == "auto")
+        config.bind_address = "127.0.0.1";
+    else if (bind == "lan")
+        config.bind_address = "0.0.0.0";
+    else if (bind == "custom")
+        config.bind_address = gateway.text_or("customBindHost", "");
+    else
+        gateway.wrong("bind", "must be loopback, lan, auto or custom (with gateway.customBindHost)");
+    if (config.bind_address.empty())
+        gateway.wrong("customBindHost", "must name an address when gateway.bind is custom");
 
     const Section auth = gateway.section("auth");
     const std::string mode = auth.text_or("mode", auth.has("password") && !auth.has("token") ? "password" : "token");
-    if (mode == "token") config.auth.mode = AuthMode::token;
-    else if (mode == "password") config.auth.mode = AuthMode::password;
-    else if (mode == "none") config.auth.mode = AuthMode::none;
-    else auth.wrong("mode", "must be token, password or none");
+    if (mode == "token")
+        config.auth.mode = AuthMode::token;
+    else if (mode == "password")
+        config.auth.mode = AuthMode::password;
+    else if (mode == "none")
+        config.auth.mode = AuthMode::none;
+    else
+        auth.wrong("mode", "must be token, password or none");
     config.auth.token = auth.secret("token");
     config.auth.password = auth.secret("password");
     config.allowed_origins = gateway.section("controlUi").texts("allowedOrigins");
@@ -53,7 +64,8 @@ std::string_view kind_name(channels::FieldKind kind) {
     return "something else";
 }
 
-Result<channels::AccountConfig> read_account(const channels::ChannelType& type, const std::string& account_id, const json::object& o, const std::string& path) {
+Result<channels::AccountConfig> read_account(const channels::ChannelType& type, const std::string& account_id,
+                                             const json::object& o, const std::string& path) {
     channels::AccountConfig account;
     account.account_id = account_id;
     account.values = o;
@@ -91,13 +103,16 @@ Result<> read_channels(const Section& all, GatewayConfig& config) {
         const Section section = all.section(type.id);
         if (!all.has(type.id) || !section.flag_or("enabled", true)) continue;
         for (auto& [name, values] : accounts_of(section)) {
-            const std::string path = section.has("accounts") ? fmt::format("channels.{}.accounts.{}", type.id, name) : fmt::format("channels.{}", type.id);
-            if (const json::value* enabled = json::find(values, "enabled"); enabled && enabled->is_bool() && !enabled->get_bool()) continue;
+            const std::string path = section.has("accounts") ? fmt::format("channels.{}.accounts.{}", type.id, name)
+                                                             : fmt::format("channels.{}", type.id);
+            if (const json::value* enabled = json::find(values, "enabled");
+                enabled && enabled->is_bool() && !enabled->get_bool())
+                continue;
             ChannelConfig channel;
             channel.type = &type;
             PINCER_TRY(channel.account, read_account(type, name, values, path));
             auto access = channels::AccessPolicy::from_config(values);
-            if (!access) {   // its message begins with the key
+            if (!access) {  // its message begins with the key
                 const std::string& told = access.error().message();
                 const auto space = told.find(' ');
                 return wrong(path + "." + told.substr(0, space), told.substr(std::min(space, told.size() - 1) + 1));
@@ -113,13 +128,16 @@ Result<> read_approvals(const Section& root, GatewayConfig& config) {
     const Section approvals = root.section("approvals");
     const Section plugin = approvals.section("plugin");
     const std::string mode = plugin.text_or("mode", "session");
-    if (mode != "session" && mode != "targets" && mode != "both") plugin.wrong("mode", "must be session, targets or both");
+    if (mode != "session" && mode != "targets" && mode != "both")
+        plugin.wrong("mode", "must be session, targets or both");
     config.approvals.in_session = mode != "targets";
     if (const json::array* targets = plugin.list("targets"); targets && mode != "session") {
         for (const auto& item : *targets) {
             const json::object* o = item.if_object();
             channels::Route route;
-            if (o) route = {json::string_or(*o, "channel"), json::string_or(*o, "accountId", "default"), json::string_or(*o, "to"), json::string_or(*o, "threadId")};
+            if (o)
+                route = {json::string_or(*o, "channel"), json::string_or(*o, "accountId", "default"),
+                         json::string_or(*o, "to"), json::string_or(*o, "threadId")};
             if (!route.complete()) plugin.wrong("targets", "each target needs channel and to");
             config.approvals.targets.push_back(std::move(route));
         }
@@ -127,12 +145,14 @@ Result<> read_approvals(const Section& root, GatewayConfig& config) {
     config.approvals.approvers = approvals.texts("approvers");
     const std::string self = approvals.text_or("selfApproval", "deny");
     if (self != "deny" && self != "owner") approvals.wrong("selfApproval", "must be deny or owner");
-    config.approvals.policy.self_approval = self == "owner" ? approval::SelfApproval::owner : approval::SelfApproval::deny;
+    config.approvals.policy.self_approval =
+        self == "owner" ? approval::SelfApproval::owner : approval::SelfApproval::deny;
     config.approvals.policy.owners = root.section("commands").texts("ownerAllowFrom");
     if (const auto ttl = approvals.text("timeout")) {
         auto parsed = parse_duration(*ttl);
         if (!parsed) return wrong("approvals.timeout", parsed.error().message());
-        if (*parsed <= Millis(0) || *parsed > approval::kLongestTtl) return wrong("approvals.timeout", "must be longer than nothing and at most 7d");
+        if (*parsed <= Millis(0) || *parsed > approval::kLongestTtl)
+            return wrong("approvals.timeout", "must be longer than nothing and at most 7d");
         config.approvals.policy.default_ttl = *parsed;
     }
     return {};
@@ -143,7 +163,8 @@ Result<> read_model(const Section& root, GatewayConfig& config) {
     config.system_prompt = defaults.text_or("systemPrompt", "");
     const json::value* model_key = json::find(defaults.object(), "model");
     const bool nested = model_key && model_key->is_object();
-    const std::string primary = nested ? defaults.section("model").text_or("primary", "") : defaults.text_or("model", "");
+    const std::string primary =
+        nested ? defaults.section("model").text_or("primary", "") : defaults.text_or("model", "");
     const Section models = root.section("models");
     PINCER_TRY(config.egress, agent::ModelEgressPolicy::from_config(models.section("egress").object()));
     if (primary.empty()) return {};
@@ -153,7 +174,8 @@ Result<> read_model(const Section& root, GatewayConfig& config) {
     }
     const std::string name = primary.substr(0, slash);
     const Section providers = models.section("providers");
-    if (!providers.has(name)) return wrong(providers.path_of(name), fmt::format("is missing, but the primary model is \"{}\"", primary));
+    if (!providers.has(name))
+        return wrong(providers.path_of(name), fmt::format("is missing, but the primary model is \"{}\"", primary));
     const Section provider = providers.section(name);
     config.model.api = provider.text_or("api", "openai-completions");
     agent::ModelConfig& model = config.model.config;
@@ -168,7 +190,8 @@ Result<> read_model(const Section& root, GatewayConfig& config) {
             if (!m || json::string_or(*m, "id") != model.model) continue;
             model.context_window = json::int_at(*m, "contextWindow").value_or(model.context_window);
             const std::int64_t tokens = json::int_at(*m, "maxTokens").value_or(std::int64_t(model.max_tokens));
-            if (tokens < 1 || model.context_window < 1) provider.wrong("models", "contextWindow and maxTokens must be above 0");
+            if (tokens < 1 || model.context_window < 1)
+                provider.wrong("models", "contextWindow and maxTokens must be above 0");
             model.max_tokens = std::size_t(std::max<std::int64_t>(1, tokens));
         }
     }
@@ -192,15 +215,19 @@ Result<GatewayConfig> GatewayConfig::from_json(json::object raw) {
     return config;
 }
 
-bool is_loopback_bind(std::string_view address) { return address == "127.0.0.1" || address == "::1" || address == "localhost"; }
+bool is_loopback_bind(std::string_view address) {
+    return address == "127.0.0.1" || address == "::1" || address == "localhost";
+}
 
 Result<> GatewayConfig::check_exposure() const {
-    const bool secured = auth.mode == AuthMode::token ? !auth.token.empty() : auth.mode == AuthMode::password && !auth.password.empty();
+    const bool secured =
+        auth.mode == AuthMode::token ? !auth.token.empty() : auth.mode == AuthMode::password && !auth.password.empty();
     if (secured || is_loopback_bind(bind_address)) return {};
-    return PINCER_FAIL(refused,
-                       "refusing to listen on {} without authentication: set gateway.auth.token (or OPENCLAW_GATEWAY_TOKEN), or "
-                       "gateway.auth.password, or keep gateway.bind at loopback",
-                       bind_address);
+    return PINCER_FAIL(
+        refused,
+        "refusing to listen on {} without authentication: set gateway.auth.token (or OPENCLAW_GATEWAY_TOKEN), or "
+        "gateway.auth.password, or keep gateway.bind at loopback",
+        bind_address);
 }
 
 }  // namespace pincer::gateway

@@ -1,5 +1,6 @@
 // The parts of openclaw.json that the Gateway acts on, checked. OpenClaw's own keys; a key that we do not know is left
-// alone (the file may be shared with the original), a key that we know with a wrong value stops the start with its name.
+// alone (the file may be shared with the original), a key that we know with a wrong value stops the start with its
+// name.
 #pragma once
 
 #include <optional>
@@ -32,16 +33,17 @@ struct ChannelConfig {
     channels::AccessPolicy access;
 };
 
-// Where approval cards go: into the conversation that asked, to fixed places, or both (approvals.plugin.mode, .targets).
+// Where approval cards go: into the conversation that asked, to fixed places, or both (approvals.plugin.mode,
+// .targets).
 struct ApprovalConfig {
     approval::Policy policy;
     bool in_session = true;
     std::vector<channels::Route> targets;
-    std::vector<std::string> approvers;   // principal ids of channel senders who may decide: "slack:T1.U2"
+    std::vector<std::string> approvers;  // principal ids of channel senders who may decide: "slack:T1.U2"
 };
 
 struct ModelSelection {
-    std::string api;                      // "" when no model is configured: the built-in responder answers
+    std::string api;  // "" when no model is configured: the built-in responder answers
     agent::ModelConfig config;
 };
 
@@ -49,15 +51,15 @@ struct GatewayConfig {
     std::string bind_address = "127.0.0.1";
     std::uint16_t port = kDefaultPort;
     AuthConfig auth;
-    std::vector<std::string> allowed_origins;   // besides our own page
+    std::vector<std::string> allowed_origins;  // besides our own page
     RoutingConfig routing;
     std::vector<ChannelConfig> channels;
     ApprovalConfig approvals;
     ModelSelection model;
     agent::ModelEgressPolicy egress;
-    json::object mcp_servers;                   // mcp.servers, for the registry
-    std::string system_prompt;                  // agents.defaults.systemPrompt
-    json::object raw;                           // the whole file, for config.get (redacted there)
+    json::object mcp_servers;   // mcp.servers, for the registry
+    std::string system_prompt;  // agents.defaults.systemPrompt
+    json::object raw;           // the whole file, for config.get (redacted there)
 
     // Errors: invalid_argument, the message starting with the key's path ("gateway.port: ...").
     static Result<GatewayConfig> from_json(json::object raw);

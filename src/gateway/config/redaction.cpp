@@ -8,9 +8,11 @@
 namespace pincer::gateway {
 namespace {
 
-constexpr std::array<std::string_view, 5> kHarmless = {"publickey", "mainkey", "sessionkey", "maxtokens", "contexttokens"};
-constexpr std::array<std::string_view, 15> kEndings = {"token",         "tokens",     "secret", "secrets",   "password",    "passphrase", "key",   "keys",
-                                                       "authorization", "credential", "cookie", "cookies", "credentials", "signature",  "bearer"};
+constexpr std::array<std::string_view, 5> kHarmless = {"publickey", "mainkey", "sessionkey", "maxtokens",
+                                                       "contexttokens"};
+constexpr std::array<std::string_view, 15> kEndings = {
+    "token",         "tokens",     "secret", "secrets", "password",    "passphrase", "key",   "keys",
+    "authorization", "credential", "cookie", "cookies", "credentials", "signature",  "bearer"};
 
 bool is_secret_key(std::string_view key) {
     const std::string lower = to_lower(key);

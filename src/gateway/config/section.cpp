@@ -2,7 +2,9 @@
 
 namespace pincer::gateway {
 
-std::string Section::path_of(std::string_view key) const { return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key); }
+std::string Section::path_of(std::string_view key) const {
+    return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+}
 
 void Section::wrong(std::string_view key, std::string_view what) const {
     if (!*problem_) *problem_ = Error(ErrorCode::invalid_argument, fmt::format("{}: {}", path_of(key), what));
@@ -49,9 +51,12 @@ std::vector<std::string> Section::texts(std::string_view key) const {
     const json::array* items = list(key);
     if (!items) return found;
     for (const auto& item : *items) {
-        if (item.is_int64()) found.push_back(std::to_string(item.get_int64()));
-        else if (item.is_string()) found.emplace_back(item.get_string());
-        else wrong(key, "must be a list of strings");
+        if (item.is_int64())
+            found.push_back(std::to_string(item.get_int64()));
+        else if (item.is_string())
+            found.emplace_back(item.get_string());
+        else
+            wrong(key, "must be a list of strings");
     }
     return found;
 }

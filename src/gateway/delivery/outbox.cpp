@@ -16,12 +16,14 @@ std::string lane_of(const Delivery& d) {
 }
 
 bool worth_retrying(ErrorCode code) {
-    return code == ErrorCode::unavailable || code == ErrorCode::timed_out || code == ErrorCode::rate_limited || code == ErrorCode::io;
+    return code == ErrorCode::unavailable || code == ErrorCode::timed_out || code == ErrorCode::rate_limited ||
+           code == ErrorCode::io;
 }
 
 // A second copy says that it may be one.
 void mark_repeated(Delivery& delivery) {
-    if (delivery.out.edit_of.empty() && !delivery.out.markdown.starts_with(kRepeated)) delivery.out.markdown.insert(0, kRepeated);
+    if (delivery.out.edit_of.empty() && !delivery.out.markdown.starts_with(kRepeated))
+        delivery.out.markdown.insert(0, kRepeated);
 }
 
 }  // namespace
@@ -35,7 +37,7 @@ struct Outbox::Attempts {
     Millis backoff = kFirstBackoff;
     int unknown = 0;
     int questions = 0;
-    bool earlier_may_have_arrived = false;   // and the disk keeps saying so, whatever becomes of the later ones
+    bool earlier_may_have_arrived = false;  // and the disk keeps saying so, whatever becomes of the later ones
 };
 
 Outbox::Outbox(io::Runtime& runtime, Store& store, crypto::Random& random, Pauses& pauses, ChannelLookup lookup)
@@ -56,7 +58,7 @@ Task<Result<Delivery>> Outbox::post(Delivery delivery) {
 }
 
 void Outbox::take(Delivery delivery) {
-    if (stopping_) return;   // it is on disk
+    if (stopping_) return;  // it is on disk
     if (delivery.created_at == WallTime{}) delivery.created_at = store_.clock().wall();
     const std::string key = lane_of(delivery);
     auto& lane = lanes_[key];
@@ -98,7 +100,8 @@ Task<Result<>> Outbox::deliver(Delivery& delivery) {
     for (;;) {
         channels::Channel* channel = lookup_(delivery.out.route.channel, delivery.out.route.account_id);
         if (!channel) {
-            std::string why = fmt::format("channel {} (account {}) is not configured", delivery.out.route.channel, delivery.out.route.account_id);
+            std::string why = fmt::format("channel {} (account {}) is not configured", delivery.out.route.channel,
+                                          delivery.out.route.account_id);
             co_return co_await finish(delivery, DeliveryState::failed, std::move(why));
         }
         PINCER_CO_TRY(const bool done, co_await attempt(delivery, *channel, attempts));
@@ -116,7 +119,8 @@ Task<Result<bool>> Outbox::attempt(Delivery& delivery, channels::Channel& channe
         }
     }
     // Written before the request leaves: a crash from here on is settled.
-    PINCER_CO_CHECK(co_await store_.set_delivery(delivery.out.delivery_id, DeliveryState::sending, delivery.attempts + 1, {}, ""));
+    PINCER_CO_CHECK(
+        co_await store_.set_delivery(delivery.out.delivery_id, DeliveryState::sending, delivery.attempts + 1, {}, ""));
     ++delivery.attempts;
     delivery.state = DeliveryState::sending;
     auto sent = co_await channel.send(delivery.out, Deadline::after(kSendTimeout));
@@ -133,15 +137,17 @@ Task<Result<bool>> Outbox::after_failure(Delivery& delivery, Error error, Attemp
     if (error.code() == ErrorCode::cancelled) co_return Failure(std::move(error));
     log::failure(log::Level::warn, "delivery.attempt", error);
     const bool unknown = error.code() == ErrorCode::outcome_unknown;
-    const bool repeatable = !delivery.out.edit_of.empty();   // an edit done twice is an edit
-    const bool enough = unknown ? ++attempts.unknown >= kMostUnknownOutcomes && !repeatable : !worth_retrying(error.code());
+    const bool repeatable = !delivery.out.edit_of.empty();  // an edit done twice is an edit
+    const bool enough =
+        unknown ? ++attempts.unknown >= kMostUnknownOutcomes && !repeatable : !worth_retrying(error.code());
     if (enough || too_old(delivery)) {
         PINCER_CO_CHECK(co_await finish(delivery, DeliveryState::failed, error.message()));
         co_return true;
     }
-    if (!unknown) {   // the platform said no: nothing of it arrived
+    if (!unknown) {  // the platform said no: nothing of it arrived
         const auto on_disk = attempts.earlier_may_have_arrived ? DeliveryState::sending : DeliveryState::queued;
-        PINCER_CO_CHECK(co_await store_.set_delivery(delivery.out.delivery_id, on_disk, delivery.attempts, {}, error.message()));
+        PINCER_CO_CHECK(
+            co_await store_.set_delivery(delivery.out.delivery_id, on_disk, delivery.attempts, {}, error.message()));
         delivery.state = DeliveryState::queued;
     }
     const Millis pause = next_pause(attempts, error.retry_after());
@@ -156,14 +162,14 @@ Task<Result<bool>> Outbox::settle(Delivery& delivery, channels::Channel& channel
         auto found = co_await channel.find_delivery(delivery.out, Deadline::after(kSendTimeout));
         if (found) {
             if (*found) delivery.refs = (*found)->message_refs;
-            attempts.unknown = 0;   // it is known now
+            attempts.unknown = 0;  // it is known now
             co_return found->has_value();
         }
         const Error& error = found.error();
         if (error.code() == ErrorCode::cancelled) co_return Failure(std::move(found).error());
         log::failure(log::Level::warn, "delivery.settle", error);
         if (!worth_retrying(error.code())) break;
-        if (error.code() != ErrorCode::unavailable) ++attempts.questions;   // a platform that is away is waited for
+        if (error.code() != ErrorCode::unavailable) ++attempts.questions;  // a platform that is away is waited for
         if (too_old(delivery)) break;
         const Millis pause = next_pause(attempts, error.retry_after());
         PINCER_CO_CHECK(co_await pauses_.pause(pause));
@@ -180,15 +186,19 @@ Millis Outbox::next_pause(Attempts& attempts, std::optional<Millis> asked_for) {
     return asked_for.value_or(own);
 }
 
-bool Outbox::too_old(const Delivery& delivery) const { return store_.clock().wall() - delivery.created_at > kGiveUpAfter; }
+bool Outbox::too_old(const Delivery& delivery) const {
+    return store_.clock().wall() - delivery.created_at > kGiveUpAfter;
+}
 
 Task<Result<>> Outbox::finish(Delivery& delivery, DeliveryState state, std::string error) {
     if (state == DeliveryState::failed) {
-        log::warn("delivery.failed", {{"channel", delivery.out.route.channel}, {"to", delivery.out.route.to}, {"error", error}});
+        log::warn("delivery.failed",
+                  {{"channel", delivery.out.route.channel}, {"to", delivery.out.route.to}, {"error", error}});
     }
     delivery.state = state;
     delivery.error = std::move(error);
-    co_return co_await store_.set_delivery(delivery.out.delivery_id, state, delivery.attempts, delivery.refs, delivery.error);
+    co_return co_await store_.set_delivery(delivery.out.delivery_id, state, delivery.attempts, delivery.refs,
+                                           delivery.error);
 }
 
 Task<> Outbox::stop() {

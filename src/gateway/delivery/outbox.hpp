@@ -60,12 +60,12 @@ private:
     io::TaskGroup tasks_;
 };
 
-inline constexpr Millis kGiveUpAfter{24LL * 60 * 60 * 1000};   // after this long nobody waits for the message any more
-inline constexpr int kMostUnknownOutcomes = 5;                 // sends in a row of which nobody can tell, before we stop repeating
-inline constexpr int kMostQuestions = 8;                       // find_delivery calls, before we stop asking
+inline constexpr Millis kGiveUpAfter{24LL * 60 * 60 * 1000};  // after this long nobody waits for the message any more
+inline constexpr int kMostUnknownOutcomes = 5;  // sends in a row of which nobody can tell, before we stop repeating
+inline constexpr int kMostQuestions = 8;        // find_delivery calls, before we stop asking
 inline constexpr Millis kSendTimeout{30'000};
 inline constexpr Millis kFirstBackoff{500};
 inline constexpr Millis kLongestBackoff{60'000};
-inline constexpr Millis kOwnTroublePause{1'000};               // our own disk said no
+inline constexpr Millis kOwnTroublePause{1'000};  // our own disk said no
 
 }  // namespace pincer::gateway

@@ -67,7 +67,7 @@ TEST_F(Outboxes, waits_grow_up_to_a_minute_and_an_absent_platform_is_waited_for)
         waits.push_back(pauses.asked.back());
         pauses.asked.clear();
         advance(Millis(80'000));
-        std::erase(pauses.asked, Millis(1'000));   // the approvals' tick
+        std::erase(pauses.asked, Millis(1'000));  // the approvals' tick
         if (pauses.asked.empty()) break;
     }
     EXPECT_GE(waits[1], Millis(1'000));
@@ -197,7 +197,7 @@ TEST_F(Outboxes, our_own_disk_does_not_break_the_order) {
     platform.troubles = {{Error(ErrorCode::unavailable, "away"), false}};
     post("a", "first");
     pump();
-    power.cut();                 // every write fails for a while
+    power.cut();  // every write fails for a while
     advance(Millis(2'000));
     EXPECT_THAT(shown(), IsEmpty());
     power.restore();

@@ -12,16 +12,16 @@ namespace pincer::gateway {
 
 // Who may be told. Connections are filtered by the scopes in their own record, never by what they ask for.
 enum class Audience {
-    everyone,    // tick, shutdown, health
-    readers,     // operator.read, after sessions.subscribe: conversations
-    approvers,   // operator.approvals (or admin): requests that wait for a person
+    everyone,   // tick, shutdown, health
+    readers,    // operator.read, after sessions.subscribe: conversations
+    approvers,  // operator.approvals (or admin): requests that wait for a person
 };
 
 struct Event {
-    std::string name;                               // as in hello-ok.features.events
-    std::shared_ptr<const std::string> payload;     // JSON text, made once for all listeners
+    std::string name;                            // as in hello-ok.features.events
+    std::shared_ptr<const std::string> payload;  // JSON text, made once for all listeners
     Audience audience = Audience::readers;
-    std::string session_key;                        // "" when it belongs to none
+    std::string session_key;  // "" when it belongs to none
 };
 
 class EventBus {

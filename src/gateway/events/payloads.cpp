@@ -8,7 +8,9 @@ json::object run_envelope(const RunEventContext& run) {
 }
 
 json::object assistant_message(std::string_view text, std::int64_t at) {
-    return {{"role", "assistant"}, {"content", json::array{json::object{{"type", "text"}, {"text", text}}}}, {"timestamp", at}};
+    return {{"role", "assistant"},
+            {"content", json::array{json::object{{"type", "text"}, {"text", text}}}},
+            {"timestamp", at}};
 }
 
 void put_last_route(json::object& o, const channels::Route& route) {
@@ -31,7 +33,9 @@ json::object lasting_row(const Session& s, RowOptions options) {
         {"key", s.key},
         {"visibility", "shared"},
         {"kind", group ? "group" : "direct"},
-        {"classification", s.is_main() ? "main" : group ? "group" : "direct"},
+        {"classification", s.is_main() ? "main"
+                           : group     ? "group"
+                                       : "direct"},
         {"agentId", s.agent_id},
         {"isMain", s.is_main()},
         {"isBackground", false},
@@ -72,7 +76,8 @@ json::object session_row(const Session& s, const std::vector<std::string>& activ
     return row;
 }
 
-void append_session_row(std::string& out, const Session& s, const std::vector<std::string>& active_runs, RowOptions options) {
+void append_session_row(std::string& out, const Session& s, const std::vector<std::string>& active_runs,
+                        RowOptions options) {
     const std::size_t choice = std::size_t(options.derived_title) + 2 * std::size_t(options.last_message);
     std::string_view lasting = s.rows[choice].get([&] { return json::write(lasting_row(s, options)); });
     lasting.remove_suffix(1);
@@ -99,7 +104,11 @@ json::object session_message_payload(const Entry& entry, const Session& session,
 }
 
 json::object sessions_changed_payload(const Session& session, std::string_view reason, WallTime now) {
-    return {{"sessionKey", session.key}, {"agentId", session.agent_id}, {"reason", reason}, {"ts", to_millis(now)}, {"session", session_row(session, {}, {true, true})}};
+    return {{"sessionKey", session.key},
+            {"agentId", session.agent_id},
+            {"reason", reason},
+            {"ts", to_millis(now)},
+            {"session", session_row(session, {}, {true, true})}};
 }
 
 json::object chat_status(const RunEventContext& run, std::string_view phase) {
@@ -109,7 +118,8 @@ json::object chat_status(const RunEventContext& run, std::string_view phase) {
     return o;
 }
 
-json::object chat_delta(const RunEventContext& run, std::string_view delta, std::string_view text_so_far, WallTime now) {
+json::object chat_delta(const RunEventContext& run, std::string_view delta, std::string_view text_so_far,
+                        WallTime now) {
     json::object o = run_envelope(run);
     o["state"] = "delta";
     o["deltaText"] = delta;

@@ -16,7 +16,8 @@ struct RowOptions {
 // A row of sessions.list; `active_runs` are the ids of runs at work in it.
 json::object session_row(const Session& session, const std::vector<std::string>& active_runs, RowOptions options);
 // The same as text. Clients list again and again while few sessions change, so a session keeps what of it lasts.
-void append_session_row(std::string& out, const Session& session, const std::vector<std::string>& active_runs, RowOptions options);
+void append_session_row(std::string& out, const Session& session, const std::vector<std::string>& active_runs,
+                        RowOptions options);
 
 // session.message: the message, where it stands and the session it belongs to.
 json::object session_message_payload(const Entry& entry, const Session& session, std::int64_t event_id);

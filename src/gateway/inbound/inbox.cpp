@@ -59,13 +59,16 @@ std::optional<ApproveCommand> parse_approve_command(std::string_view text) {
 
 GatewayInbox::GatewayInbox(InboxDeps deps, const GatewayConfig& config) : deps_(std::move(deps)), config_(config) {}
 
-std::optional<std::string> GatewayInbox::cursor(const std::string& channel, const std::string& account) { return deps_.store.cursor(channel, account); }
+std::optional<std::string> GatewayInbox::cursor(const std::string& channel, const std::string& account) {
+    return deps_.store.cursor(channel, account);
+}
 
 Task<Result<>> GatewayInbox::save_cursor(std::string channel, std::string account, std::string position) {
     co_return co_await deps_.store.save_cursor(std::move(channel), std::move(account), std::move(position));
 }
 
-channels::Verdict GatewayInbox::judge(const channels::Route& route, channels::ConversationType type, const channels::Sender& sender, bool mentions_us,
+channels::Verdict GatewayInbox::judge(const channels::Route& route, channels::ConversationType type,
+                                      const channels::Sender& sender, bool mentions_us,
                                       const std::string& session_key) const {
     const ChannelConfig* channel = config_of(config_, route);
     if (!channel) return channels::Verdict::ignore;
@@ -124,14 +127,15 @@ Task<Result<>> GatewayInbox::message(channels::InboundMessage message) {
     co_return Failure(std::move(accepted).error());
 }
 
-Task<Result<Accepted>> GatewayInbox::ask(Session session, std::string text, std::string idempotency_key, approval::Principal by, bool deliver) {
+Task<Result<Accepted>> GatewayInbox::ask(Session session, std::string text, std::string idempotency_key,
+                                         approval::Principal by, bool deliver) {
     if (deps_.store.seen("chat.send", session.key, idempotency_key)) co_return Accepted{.duplicate = true, .entry = {}};
     Arrival arrival;
     arrival.channel = "chat.send";
     arrival.account_id = session.key;
     arrival.event_id = idempotency_key;
     if (deliver) arrival.reply_to = session.route;
-    arrival.moves_session = false;   // the conversation stays where it is; only a new one takes the route
+    arrival.moves_session = false;  // the conversation stays where it is; only a new one takes the route
     arrival.session = std::move(session);
     arrival.text = std::move(text);
     arrival.run_id = std::move(idempotency_key);
@@ -145,7 +149,10 @@ Task<Result<Accepted>> GatewayInbox::ask(Session session, std::string text, std:
 Task<Result<Accepted>> GatewayInbox::accept(Arrival arrival) {
     PINCER_CO_TRY(const auto place, deps_.runs.reserve(arrival.session.key));
     audit::Entry record{.kind = "question.asked", .actor = arrival.principal, .body = {}, .follows = std::nullopt};
-    record.body = {{"session", arrival.session.key}, {"run", arrival.run_id}, {"event", arrival.event_id}, {"text_digest", crypto::sha256_hex(arrival.text)}};
+    record.body = {{"session", arrival.session.key},
+                   {"run", arrival.run_id},
+                   {"event", arrival.event_id},
+                   {"text_digest", crypto::sha256_hex(arrival.text)}};
     PINCER_CO_CHECK(co_await deps_.chain.append(std::move(record)));
     PINCER_CO_TRY(Accepted accepted, co_await deps_.store.accept(std::move(arrival)));
     if (accepted.duplicate) co_return accepted;
@@ -172,22 +179,28 @@ Task<Result<>> GatewayInbox::turn_away(channels::InboundMessage message, std::st
     log::warn("inbound.session_busy", {{"channel", route.channel}, {"session", session_key}});
     if (deps_.runs.tell_full(session_key)) {
         const std::string id = fmt::format("busy:{}:{}:{}", route.channel, route.account_id, message.event_id);
-        PINCER_CO_CHECK(co_await reply(route, "busy", id, "I am still busy with your earlier questions, so I did not take this one. Please ask again when I have answered."));
+        PINCER_CO_CHECK(co_await reply(route, "busy", id,
+                                       "I am still busy with your earlier questions, so I did not take this one. "
+                                       "Please ask again when I have answered."));
     }
     PINCER_CO_CHECK(co_await deps_.store.remember_event(route.channel, route.account_id, message.event_id));
     co_return Result<>{};
 }
 
-// One answer for each code, however often a stranger writes. The event is noted last: a crash before that does it again,
-// and the delivery id makes it one message.
+// One answer for each code, however often a stranger writes. The event is noted last: a crash before that does it
+// again, and the delivery id makes it one message.
 Task<Result<>> GatewayInbox::offer_pairing(channels::InboundMessage message) {
     const channels::Route& route = message.route;
     if (deps_.store.seen(route.channel, route.account_id, message.event_id)) co_return Result<>{};
-    auto pairing = co_await deps_.store.request_pairing(route.channel, route.account_id, message.sender.id, shown(message.sender));
+    auto pairing =
+        co_await deps_.store.request_pairing(route.channel, route.account_id, message.sender.id, shown(message.sender));
     if (pairing) {
-        const std::string id = fmt::format("pairing:{}:{}:{}:{}", route.channel, route.account_id, message.sender.id, pairing->code);
+        const std::string id =
+            fmt::format("pairing:{}:{}:{}:{}", route.channel, route.account_id, message.sender.id, pairing->code);
         const std::string text = fmt::format(
-            "I do not know you yet. Ask the owner of this Gateway to run\n\n`openclaw pairing approve {} {}`\n\nThe code is good for one hour.", route.channel, pairing->code);
+            "I do not know you yet. Ask the owner of this Gateway to run\n\n`openclaw pairing approve {} {}`\n\nThe "
+            "code is good for one hour.",
+            route.channel, pairing->code);
         PINCER_CO_CHECK(co_await reply(route, "pairing", id, text));
     } else if (pairing.error().code() == ErrorCode::rate_limited) {
         log::failure(log::Level::warn, "pairing.refused", pairing.error());
@@ -204,8 +217,9 @@ Task<Result<bool>> GatewayInbox::handle_command(const channels::InboundMessage& 
     const auto command = parse_approve_command(message.text);
     if (!command) co_return false;
     const channels::Route route = message.route;
-    auto outcome = co_await deps_.approvals.decide_in_channel(command->id, command->decision, principal_of(route, message.sender), shown(message.sender), route.channel,
-                                                              home_principal(route, message.sender));
+    auto outcome = co_await deps_.approvals.decide_in_channel(
+        command->id, command->decision, principal_of(route, message.sender), shown(message.sender), route.channel,
+        home_principal(route, message.sender));
     if (!outcome && is_our_trouble(outcome.error())) co_return Failure(std::move(outcome).error());
     const std::string reply_id = fmt::format("command:{}:{}:{}", route.channel, route.account_id, message.event_id);
     PINCER_CO_CHECK(co_await reply(route, "command", reply_id, ApprovalCenter::describe(outcome)));
@@ -214,37 +228,44 @@ Task<Result<bool>> GatewayInbox::handle_command(const channels::InboundMessage& 
 }
 
 Task<Result<>> GatewayInbox::action(channels::InboundAction action) {
-    const std::string session_key;   // a button is pressed on a message of ours: the thread rule does not apply
+    const std::string session_key;  // a button is pressed on a message of ours: the thread rule does not apply
     const auto verdict = judge(action.route, action.type, action.sender, true, session_key);
     if (verdict != channels::Verdict::allow) {
-        log::info("inbound.denied", {{"channel", action.route.channel}, {"sender", action.sender.id}, {"kind", "action"}});
+        log::info("inbound.denied",
+                  {{"channel", action.route.channel}, {"sender", action.sender.id}, {"kind", "action"}});
         co_return Result<>{};
     }
     channels::Channel* channel = deps_.channels(action.route.channel, action.route.account_id);
     const auto token = parse_button_token(action.token);
     std::string text = "This button is not known any more.";
     if (token) {
-        auto outcome = co_await deps_.approvals.decide_in_channel(token->second, token->first, principal_of(action.route, action.sender), shown(action.sender), action.route.channel,
-                                                                  home_principal(action.route, action.sender));
+        auto outcome = co_await deps_.approvals.decide_in_channel(
+            token->second, token->first, principal_of(action.route, action.sender), shown(action.sender),
+            action.route.channel, home_principal(action.route, action.sender));
         if (!outcome && is_our_trouble(outcome.error())) co_return Failure(std::move(outcome).error());
         text = ApprovalCenter::describe(outcome);
     }
-    // Deciding twice is deciding once, so the event is noted only now: a crash in between asks again and hears the same.
-    PINCER_CO_TRY(const bool fresh, co_await deps_.store.remember_event(action.route.channel, action.route.account_id, action.event_id));
+    // Deciding twice is deciding once, so the event is noted only now: a crash in between asks again and hears the
+    // same.
+    PINCER_CO_TRY(const bool fresh,
+                  co_await deps_.store.remember_event(action.route.channel, action.route.account_id, action.event_id));
     if (!fresh || !channel) co_return Result<>{};
-    auto answered = co_await channel->answer_action(std::move(action), std::move(text), Deadline::after(kAnswerClickWithin));
+    auto answered =
+        co_await channel->answer_action(std::move(action), std::move(text), Deadline::after(kAnswerClickWithin));
     if (!answered) log::failure(log::Level::warn, "action.answer", answered.error());
     co_return Result<>{};
 }
 
-Task<Result<>> GatewayInbox::reply(channels::Route route, std::string purpose, std::string delivery_id, std::string markdown) {
+Task<Result<>> GatewayInbox::reply(channels::Route route, std::string purpose, std::string delivery_id,
+                                   std::string markdown) {
     Delivery delivery;
     delivery.purpose = std::move(purpose);
     delivery.out.delivery_id = std::move(delivery_id);
     delivery.out.route = std::move(route);
     delivery.out.markdown = std::move(markdown);
     auto posted = co_await deps_.outbox.post(std::move(delivery));
-    if (posted || posted.error().code() == ErrorCode::already_exists) co_return Result<>{};   // this very reply is on its way
+    if (posted || posted.error().code() == ErrorCode::already_exists)
+        co_return Result<>{};  // this very reply is on its way
     co_return Failure(std::move(posted).error());
 }
 

@@ -28,12 +28,14 @@ public:
     std::optional<std::string> cursor(const std::string& channel, const std::string& account) override;
     Task<Result<>> save_cursor(std::string channel, std::string account, std::string position) override;
 
-    // A question from the Gateway's own surfaces (chat.send). `idempotency_key` plays the part of the event id and is the
-    // run's id, as in the original.
-    Task<Result<Accepted>> ask(Session session, std::string text, std::string idempotency_key, approval::Principal by, bool deliver);
+    // A question from the Gateway's own surfaces (chat.send). `idempotency_key` plays the part of the event id and is
+    // the run's id, as in the original.
+    Task<Result<Accepted>> ask(Session session, std::string text, std::string idempotency_key, approval::Principal by,
+                               bool deliver);
 
 private:
-    channels::Verdict judge(const channels::Route& route, channels::ConversationType type, const channels::Sender& sender, bool mentions_us, const std::string& session_key) const;
+    channels::Verdict judge(const channels::Route& route, channels::ConversationType type,
+                            const channels::Sender& sender, bool mentions_us, const std::string& session_key) const;
     std::string home_id(const channels::Route& route, const channels::Sender& sender) const;
     std::string home_principal(const channels::Route& route, const channels::Sender& sender) const;
     Task<Result<>> offer_pairing(channels::InboundMessage message);

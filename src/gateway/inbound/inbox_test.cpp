@@ -15,14 +15,14 @@ using ::testing::SizeIs;
 
 class Inboxes : public testing::GatewayTest {
 protected:
-    void SetUp() override {}   // each test sets up its policy first
+    void SetUp() override {}  // each test sets up its policy first
     void with_policy(channels::AccessPolicy policy) {
         config.channels[0].access = std::move(policy);
         GatewayTest::SetUp();
     }
     void open_to_all() { GatewayTest::SetUp(); }
 
-    io::Event never{runtime};   // outlives what waits for it
+    io::Event never{runtime};  // outlives what waits for it
 };
 
 TEST_F(Inboxes, strangers_are_refused_before_anybody_looks_at_their_text) {
@@ -67,13 +67,14 @@ TEST_F(Inboxes, in_a_group_only_what_mentions_us_or_stands_in_our_thread) {
     pump();
     message.event_id = "g3";
     message.text = "and more";
-    message.mentions_us = false;   // but in a thread that is ours now
+    message.mentions_us = false;  // but in a thread that is ours now
     platform.offer(message);
     message.event_id = "g4";
     message.route.thread_id = "99.9";
     platform.offer(message);
     pump();
-    EXPECT_THAT(transcript("agent:main:slack:channel:C1:thread:17.1"), ElementsAre("user: to you", "assistant: one", "user: and more", "assistant: two"));
+    EXPECT_THAT(transcript("agent:main:slack:channel:C1:thread:17.1"),
+                ElementsAre("user: to you", "assistant: one", "user: and more", "assistant: two"));
     EXPECT_EQ(core().store.session_count(), 1u);
     message.event_id = "g5";
     message.sender.is_bot = true;
@@ -84,7 +85,9 @@ TEST_F(Inboxes, in_a_group_only_what_mentions_us_or_stands_in_our_thread) {
 }
 
 // What Slack's channel makes of a person of its own workspace, and of a guest with the same user id.
-channels::Sender of_workspace(const std::string& team, const std::string& user) { return {.id = team + "." + user, .display = user, .home_id = team == "T1" ? user : ""}; }
+channels::Sender of_workspace(const std::string& team, const std::string& user) {
+    return {.id = team + "." + user, .display = user, .home_id = team == "T1" ? user : ""};
+}
 
 TEST_F(Inboxes, a_plain_id_names_a_person_of_the_one_workspace_and_never_a_guest) {
     channels::AccessPolicy policy;
@@ -132,7 +135,7 @@ TEST_F(Inboxes, an_event_that_is_said_again_is_dealt_with_once) {
 }
 
 TEST_F(Inboxes, a_stranger_gets_one_code_and_is_let_in_by_it) {
-    with_policy({});   // pairing is the default
+    with_policy({});  // pairing is the default
     platform.write("eve", "hello", "D-eve");
     platform.write("eve", "hello??", "D-eve");
     pump();
@@ -274,7 +277,8 @@ TEST(ApproveCommand, is_exactly_three_words) {
     EXPECT_EQ(parsed->id, "plugin:1");
     EXPECT_EQ(parsed->decision, approval::Decision::allow_once);
     EXPECT_EQ(parse_approve_command("/approve x deny")->decision, approval::Decision::deny);
-    for (const char* other : {"", "/approve", "/approve x", "/approve x maybe", "/approve x deny now", "please /approve x deny", "/approved x deny"}) {
+    for (const char* other : {"", "/approve", "/approve x", "/approve x maybe", "/approve x deny now",
+                              "please /approve x deny", "/approved x deny"}) {
         EXPECT_FALSE(parse_approve_command(other)) << other;
     }
     EXPECT_FALSE(parse_approve_command("/approve " + std::string(1'000, 'x') + " deny"));

@@ -51,14 +51,16 @@ constexpr Method kMethods[] = {
     {"status", status},
     {"system-presence", system_presence},
 };
-static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods), [](const Method& a, const Method& b) { return a.name < b.name; }));
+static_assert(std::is_sorted(std::begin(kMethods), std::end(kMethods),
+                             [](const Method& a, const Method& b) { return a.name < b.name; }));
 
 }  // namespace
 
 std::span<const Method> all_methods() { return kMethods; }
 
 const Method* find_handler(std::string_view name) {
-    const auto* at = std::lower_bound(std::begin(kMethods), std::end(kMethods), name, [](const Method& m, std::string_view n) { return m.name < n; });
+    const auto* at = std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
+                                      [](const Method& m, std::string_view n) { return m.name < n; });
     return at != std::end(kMethods) && at->name == name ? at : nullptr;
 }
 

@@ -6,7 +6,7 @@
 namespace pincer::gateway {
 namespace {
 
-constexpr std::size_t kMostDetailBytes = 16'000;   // published: 16384 characters
+constexpr std::size_t kMostDetailBytes = 16'000;  // published: 16384 characters
 
 void put_name(json::object& o, std::string_view key, const json::object& from) {
     const std::string text = json::string_or(from, key);
@@ -49,7 +49,8 @@ std::string_view reason_of(approval::Status status) {
 
 json::array decisions_of(const approval::Record& record) {
     json::array decisions;
-    for (const approval::Decision decision : record.request.allowed) decisions.push_back(json::value(approval::name_of(decision)));
+    for (const approval::Decision decision : record.request.allowed)
+        decisions.push_back(json::value(approval::name_of(decision)));
     return decisions;
 }
 
@@ -71,7 +72,8 @@ json::object approval_snapshot(const approval::Record& record) {
     json::object resolver{{"kind", resolver_kind(record)}};
     if (record.decided_by) resolver["id"] = record.decided_by->id;
     o["resolver"] = std::move(resolver);
-    if (record.decision && record.status != approval::Status::expired && record.status != approval::Status::cancelled) o["decision"] = approval::name_of(*record.decision);
+    if (record.decision && record.status != approval::Status::expired && record.status != approval::Status::cancelled)
+        o["decision"] = approval::name_of(*record.decision);
     if (!record.request.session_key.empty()) o["source"] = json::object{{"sessionKey", record.request.session_key}};
     return o;
 }

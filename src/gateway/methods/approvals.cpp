@@ -64,7 +64,10 @@ Task<Answer> resolve_kind(MethodCall call, std::string kind) {
 // Words as they would have to be typed, so that their borders show.
 std::string quoted(std::string_view word) {
     const std::string line = strip_control(word);
-    if (!line.empty() && line.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%") == std::string::npos) return line;
+    if (!line.empty() &&
+        line.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%") ==
+            std::string::npos)
+        return line;
     std::string out = "'";
     for (const char c : line) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return out + "'";
@@ -93,7 +96,9 @@ json::value warning_shown(const json::object& params) {
 }
 
 json::object decision_payload(const approval::Record& record) {
-    json::object o{{"id", record.id.str()}, {"createdAtMs", to_millis(record.created_at)}, {"expiresAtMs", to_millis(record.expires_at)}};
+    json::object o{{"id", record.id.str()},
+                   {"createdAtMs", to_millis(record.created_at)},
+                   {"expiresAtMs", to_millis(record.expires_at)}};
     o["decision"] = record.decision ? json::value(approval::name_of(*record.decision)) : json::value(nullptr);
     if (record.status == approval::Status::expired) o["terminalReason"] = "timeout";
     return o;
@@ -109,8 +114,11 @@ Task<Answer> request_and_wait(MethodCall call, approval::Request request) {
     auto record = co_await call.core.approvals.open_request(std::move(request), life);
     if (!record) co_return Answer::failed(record.error());
     if (json::bool_at(call.params, "twoPhase").value_or(false)) {
-        json::object accepted{{"status", "accepted"}, {"id", record->id.str()}, {"deliveryRoute", "approval-client"},
-                              {"createdAtMs", to_millis(record->created_at)}, {"expiresAtMs", to_millis(record->expires_at)}};
+        json::object accepted{{"status", "accepted"},
+                              {"id", record->id.str()},
+                              {"deliveryRoute", "approval-client"},
+                              {"createdAtMs", to_millis(record->created_at)},
+                              {"expiresAtMs", to_millis(record->expires_at)}};
         call.first_answer(accepted);
     }
     auto decided = co_await call.core.approvals.wait(record->id.str(), Deadline::never());
@@ -135,10 +143,17 @@ Answer approval_describe(MethodCall& call) {
 
 Answer exec_approval_get(MethodCall& call) {
     const auto record = call.core.approvals.desk().find(approval::ApprovalId(json::string_or(call.params, "id")));
-    if (!record || record->request.kind != "exec" || record->status != approval::Status::pending) return Answer::failed(unknown_id());
+    if (!record || record->request.kind != "exec" || record->status != approval::Status::pending)
+        return Answer::failed(unknown_id());
     const json::object& shown = record->request.presentation;
-    return Answer::of({{"id", record->id.str()}, {"commandText", json::string_or(shown, "command")}, {"commandPreview", nullptr}, {"allowedDecisions", decisions_of(*record)},
-                       {"host", or_null(shown, "host")}, {"nodeId", nullptr}, {"agentId", or_null(shown, "agentId")}, {"expiresAtMs", to_millis(record->expires_at)}});
+    return Answer::of({{"id", record->id.str()},
+                       {"commandText", json::string_or(shown, "command")},
+                       {"commandPreview", nullptr},
+                       {"allowedDecisions", decisions_of(*record)},
+                       {"host", or_null(shown, "host")},
+                       {"nodeId", nullptr},
+                       {"agentId", or_null(shown, "agentId")},
+                       {"expiresAtMs", to_millis(record->expires_at)}});
 }
 
 Answer exec_approval_list(MethodCall& call) { return list_of_kind(call, "exec"); }
@@ -169,15 +184,34 @@ Task<Answer> exec_approval_request(MethodCall call) {
     request.risk = approval::Risk::high;
     request.allowed = {approval::Decision::allow_once, approval::Decision::allow_always, approval::Decision::deny};
     // Everything that decides what would run: none of it may change between what was shown and what is done.
-    for (const char* key : {"command", "commandArgv", "systemRunPlan", "cwd", "nodeId", "host", "security", "ask", "resolvedPath", "agentId"}) request.subject[key] = or_null(p, key);
-    if (const json::object* env = json::object_at(p, "env")) request.subject["env_digest"] = approval::digest_of(*env);   // values may be secrets
+    for (const char* key : {"command", "commandArgv", "systemRunPlan", "cwd", "nodeId", "host", "security", "ask",
+                            "resolvedPath", "agentId"})
+        request.subject[key] = or_null(p, key);
+    if (const json::object* env = json::object_at(p, "env"))
+        request.subject["env_digest"] = approval::digest_of(*env);  // values may be secrets
     request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
-        {"command", command_shown(p)}, {"systemRunBinding", nullptr}, {"systemRunPlan", nullptr}, {"cwd", or_null(p, "cwd")}, {"nodeId", nullptr},
-        {"host", json::string_or(p, "host", "gateway")}, {"security", or_null(p, "security")}, {"ask", or_null(p, "ask")}, {"warningText", warning_shown(p)},
-        {"scope", nullptr}, {"allowedDecisions", json::array{"allow-once", "allow-always", "deny"}}, {"agentId", or_null(p, "agentId")}, {"resolvedPath", nullptr},
-        {"sessionKey", or_null(p, "sessionKey")}, {"sessionId", nullptr}, {"runId", nullptr}, {"toolCallId", nullptr}, {"turnSourceChannel", nullptr},
-        {"turnSourceTo", nullptr}, {"turnSourceAccountId", nullptr}, {"turnSourceThreadId", nullptr},
+        {"command", command_shown(p)},
+        {"systemRunBinding", nullptr},
+        {"systemRunPlan", nullptr},
+        {"cwd", or_null(p, "cwd")},
+        {"nodeId", nullptr},
+        {"host", json::string_or(p, "host", "gateway")},
+        {"security", or_null(p, "security")},
+        {"ask", or_null(p, "ask")},
+        {"warningText", warning_shown(p)},
+        {"scope", nullptr},
+        {"allowedDecisions", json::array{"allow-once", "allow-always", "deny"}},
+        {"agentId", or_null(p, "agentId")},
+        {"resolvedPath", nullptr},
+        {"sessionKey", or_null(p, "sessionKey")},
+        {"sessionId", nullptr},
+        {"runId", nullptr},
+        {"toolCallId", nullptr},
+        {"turnSourceChannel", nullptr},
+        {"turnSourceTo", nullptr},
+        {"turnSourceAccountId", nullptr},
+        {"turnSourceThreadId", nullptr},
     };
     if (const json::array* argv = json::array_at(p, "commandArgv")) request.presentation["commandArgv"] = *argv;
     return request_and_wait(std::move(call), std::move(request));
@@ -188,15 +222,31 @@ Task<Answer> plugin_approval_request(MethodCall call) {
     approval::Request request;
     request.kind = "plugin";
     const std::string severity = json::string_or(p, "severity", "warning");
-    request.risk = severity == "critical" ? approval::Risk::high : severity == "info" ? approval::Risk::low : approval::Risk::medium;
+    request.risk = severity == "critical" ? approval::Risk::high
+                   : severity == "info"   ? approval::Risk::low
+                                          : approval::Risk::medium;
     request.allowed = {approval::Decision::allow_once, approval::Decision::allow_always, approval::Decision::deny};
-    request.subject = {{"plugin", or_null(p, "pluginId")}, {"tool", or_null(p, "toolName")}, {"title", or_null(p, "title")}, {"description", or_null(p, "description")}};
+    request.subject = {{"plugin", or_null(p, "pluginId")},
+                       {"tool", or_null(p, "toolName")},
+                       {"title", or_null(p, "title")},
+                       {"description", or_null(p, "description")}};
     request.subject_digest = approval::digest_of(request.subject);
     request.presentation = {
-        {"pluginId", or_null(p, "pluginId")}, {"title", strip_control(json::string_or(p, "title"))}, {"description", strip_control(json::string_or(p, "description"))},
-        {"scope", nullptr}, {"detail", nullptr}, {"severity", severity}, {"toolName", or_null(p, "toolName")}, {"toolCallId", or_null(p, "toolCallId")},
-        {"agentId", or_null(p, "agentId")}, {"sessionKey", or_null(p, "sessionKey")}, {"runId", nullptr}, {"turnSourceChannel", nullptr}, {"turnSourceTo", nullptr},
-        {"turnSourceAccountId", nullptr}, {"turnSourceThreadId", nullptr},
+        {"pluginId", or_null(p, "pluginId")},
+        {"title", strip_control(json::string_or(p, "title"))},
+        {"description", strip_control(json::string_or(p, "description"))},
+        {"scope", nullptr},
+        {"detail", nullptr},
+        {"severity", severity},
+        {"toolName", or_null(p, "toolName")},
+        {"toolCallId", or_null(p, "toolCallId")},
+        {"agentId", or_null(p, "agentId")},
+        {"sessionKey", or_null(p, "sessionKey")},
+        {"runId", nullptr},
+        {"turnSourceChannel", nullptr},
+        {"turnSourceTo", nullptr},
+        {"turnSourceAccountId", nullptr},
+        {"turnSourceThreadId", nullptr},
     };
     return request_and_wait(std::move(call), std::move(request));
 }

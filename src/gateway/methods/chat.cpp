@@ -52,20 +52,24 @@ Task<Answer> chat_send(MethodCall call) {
     std::string text = json::string_or(call.params, "message");
     const std::string run_id = json::string_or(call.params, "idempotencyKey");
     if (run_id.size() > kMaxKeyBytes || key.size() > kMaxKeyBytes) {
-        Error error(ErrorCode::too_large, fmt::format("idempotencyKey and sessionKey may have {} bytes each", kMaxKeyBytes));
+        Error error(ErrorCode::too_large,
+                    fmt::format("idempotencyKey and sessionKey may have {} bytes each", kMaxKeyBytes));
         co_return Answer::failed(error);
     }
     if (text.size() > kMaxMessageBytes) {
-        Error error(ErrorCode::too_large, fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
+        Error error(ErrorCode::too_large,
+                    fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
         co_return Answer::failed(error);
     }
     if (!key.starts_with("agent:")) {
-        Error error(ErrorCode::invalid_argument, fmt::format("invalid session key \"{}\": expected agent:<agentId>:...", key));
+        Error error(ErrorCode::invalid_argument,
+                    fmt::format("invalid session key \"{}\": expected agent:<agentId>:...", key));
         co_return Answer::failed(error);
     }
     Session session = session_named(call.core, key);
     const bool deliver = json::bool_at(call.params, "deliver").value_or(false);
-    auto accepted = co_await call.core.inbox.ask(std::move(session), std::move(text), run_id, call.caller.principal, deliver);
+    auto accepted =
+        co_await call.core.inbox.ask(std::move(session), std::move(text), run_id, call.caller.principal, deliver);
     if (!accepted) co_return Answer::failed(accepted.error());
     const std::optional<Run> run = call.core.store.find_run(run_id);
     const std::string_view status = !accepted->duplicate ? "started" : run && run->live() ? "in_flight" : "ok";
@@ -87,10 +91,11 @@ Answer chat_history(MethodCall& call) {
 }
 
 Answer chat_abort(MethodCall& call) {
-    const std::string key = full_key(call.core, json::string_or(call.params, "sessionKey", json::string_or(call.params, "key")));
+    const std::string key =
+        full_key(call.core, json::string_or(call.params, "sessionKey", json::string_or(call.params, "key")));
     const auto wanted = json::string_at(call.params, "runId");
     std::vector<std::string> candidates = call.core.runs.active(key);
-    if (key.empty() && wanted) candidates.emplace_back(*wanted);   // sessions.abort may name the run alone
+    if (key.empty() && wanted) candidates.emplace_back(*wanted);  // sessions.abort may name the run alone
     json::array aborted;
     for (const std::string& id : candidates) {
         if ((!wanted || *wanted == id) && call.core.runs.abort(id)) aborted.push_back(json::value(id));
@@ -107,7 +112,8 @@ Task<Answer> chat_inject(MethodCall call) {
     std::string text = json::string_or(call.params, "message");
     if (const auto label = json::string_at(call.params, "label")) text = fmt::format("[{}]\n\n{}", *label, text);
     if (text.size() > kMaxMessageBytes) {
-        Error error(ErrorCode::too_large, fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
+        Error error(ErrorCode::too_large,
+                    fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
         co_return Answer::failed(error);
     }
     auto entry = co_await call.core.store.append(key, "", assistant_note(std::move(text)), true);
@@ -115,26 +121,35 @@ Task<Answer> chat_inject(MethodCall call) {
     if (const Session* session = call.core.store.find(key)) {
         const RunEventContext run{"inject-" + entry->id, key, session->agent_id, 0};
         call.core.events.publish(session_event("chat", key, chat_final(run, *entry)));
-        call.core.events.publish(session_event("session.message", key, session_message_payload(*entry, *session, entry->event_id)));
+        call.core.events.publish(
+            session_event("session.message", key, session_message_payload(*entry, *session, entry->event_id)));
     }
     json::object payload{{"ok", true}, {"messageId", entry->id}};
     co_return Answer::of(payload);
 }
 
 Answer chat_message_get(MethodCall& call) {
-    auto entry = call.core.store.message(full_key(call.core, json::string_or(call.params, "sessionKey")), json::string_or(call.params, "messageId"));
+    auto entry = call.core.store.message(full_key(call.core, json::string_or(call.params, "sessionKey")),
+                                         json::string_or(call.params, "messageId"));
     if (!entry) return Answer::failed(entry.error());
     if (!*entry) return Answer::of({{"ok", false}, {"unavailableReason", "not_found"}});
     return Answer::of({{"ok", true}, {"message", to_wire(**entry)}});
 }
 
-std::optional<Error> check_send(const Core& core, const channels::Route& route, const std::string& id, const std::string& text) {
-    if (!route.complete()) return Error(ErrorCode::invalid_argument, "send needs a channel and a recipient (to), or a sessionKey whose route is known");
+std::optional<Error> check_send(const Core& core, const channels::Route& route, const std::string& id,
+                                const std::string& text) {
+    if (!route.complete())
+        return Error(ErrorCode::invalid_argument,
+                     "send needs a channel and a recipient (to), or a sessionKey whose route is known");
     if (route.channel != "webchat" && !core.channels.find(route.channel, route.account_id)) {
-        return Error(ErrorCode::unavailable, fmt::format("channel {} (account {}) is not configured here", route.channel, route.account_id));
+        return Error(ErrorCode::unavailable,
+                     fmt::format("channel {} (account {}) is not configured here", route.channel, route.account_id));
     }
-    if (id.size() > kMaxKeyBytes) return Error(ErrorCode::too_large, fmt::format("idempotencyKey may have {} bytes", kMaxKeyBytes));
-    if (text.size() > kMaxMessageBytes) return Error(ErrorCode::too_large, fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
+    if (id.size() > kMaxKeyBytes)
+        return Error(ErrorCode::too_large, fmt::format("idempotencyKey may have {} bytes", kMaxKeyBytes));
+    if (text.size() > kMaxMessageBytes)
+        return Error(ErrorCode::too_large,
+                     fmt::format("message of {} bytes is over the limit of {}", text.size(), kMaxMessageBytes));
     return std::nullopt;
 }
 
@@ -142,7 +157,8 @@ std::optional<Error> check_send(const Core& core, const channels::Route& route, 
 // after; the same idempotency key is sent once.
 Task<Answer> send_message(MethodCall call) {
     const json::object& p = call.params;
-    channels::Route route{json::string_or(p, "channel"), json::string_or(p, "accountId", "default"), json::string_or(p, "to"), json::string_or(p, "threadId")};
+    channels::Route route{json::string_or(p, "channel"), json::string_or(p, "accountId", "default"),
+                          json::string_or(p, "to"), json::string_or(p, "threadId")};
     const std::string given_key = json::string_or(p, "sessionKey");
     const std::string key = given_key.empty() ? "" : full_key(call.core, given_key);
     const Session* session = call.core.store.find(key);
@@ -162,12 +178,16 @@ Task<Answer> send_message(MethodCall call) {
     const std::string transcript = session ? key : "";
     auto said = co_await call.core.store.say(route.channel, id, transcript, assistant_note(text), delivery);
     if (!said) co_return Answer::failed(said.error());
-    json::object payload{{"runId", id}, {"messageId", id}, {"channel", route.channel}, {"status", said->duplicate ? "duplicate" : "queued"}};
+    json::object payload{{"runId", id},
+                         {"messageId", id},
+                         {"channel", route.channel},
+                         {"status", said->duplicate ? "duplicate" : "queued"}};
     if (said->duplicate) co_return Answer::of(payload);
     if (delivery) call.core.outbox.take(*std::move(delivery));
     session = call.core.store.find(key);
     if (said->entry && session) {
-        call.core.events.publish(session_event("session.message", key, session_message_payload(*said->entry, *session, said->entry->event_id)));
+        call.core.events.publish(session_event("session.message", key,
+                                               session_message_payload(*said->entry, *session, said->entry->event_id)));
         payload["messageId"] = said->entry->id;
     }
     co_return Answer::of(payload);

@@ -12,9 +12,12 @@ json::array names_of(wire::ScopeSet scopes) {
 
 // Whoever may pair may end the access of those that can do no more than themselves, and always their own.
 std::optional<Error> objection(const Caller& caller, const std::optional<PairedDevice>& device) {
-    if (!device) return Error(ErrorCode::not_found, "unknown device; device.pair.list names those that there are").with_reason("DEVICE_NOT_FOUND");
+    if (!device)
+        return Error(ErrorCode::not_found, "unknown device; device.pair.list names those that there are")
+            .with_reason("DEVICE_NOT_FOUND");
     if (device->id == caller.device_id || caller.scopes.covers(device->scopes)) return std::nullopt;
-    Error more(ErrorCode::forbidden, "that device may do more than you: somebody with its scopes has to end its access");
+    Error more(ErrorCode::forbidden,
+               "that device may do more than you: somebody with its scopes has to end its access");
     return std::move(more).with_reason("DEVICE_OUTRANKS_CALLER");
 }
 
@@ -25,9 +28,14 @@ Answer device_pair_list(MethodCall& call) {
     if (!devices) return Answer::failed(devices.error());
     json::array paired;
     for (const PairedDevice& device : *devices) {
-        json::object token{{"role", "operator"}, {"scopes", names_of(device.scopes)}, {"createdAtMs", device.paired_at_ms}};
+        json::object token{
+            {"role", "operator"}, {"scopes", names_of(device.scopes)}, {"createdAtMs", device.paired_at_ms}};
         if (device.revoked_at_ms) token["revokedAtMs"] = *device.revoked_at_ms;
-        json::object row{{"deviceId", device.id}, {"displayName", device.display}, {"platform", device.platform}, {"role", "operator"}, {"roles", json::array{"operator"}}};
+        json::object row{{"deviceId", device.id},
+                         {"displayName", device.display},
+                         {"platform", device.platform},
+                         {"role", "operator"},
+                         {"roles", json::array{"operator"}}};
         row["scopes"] = names_of(device.scopes);
         row["approvedAtMs"] = device.paired_at_ms;
         row["tokens"] = json::array{std::move(token)};

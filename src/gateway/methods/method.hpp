@@ -20,14 +20,14 @@ struct Caller {
     wire::ScopeSet scopes;
     approval::Principal principal;
     std::string client_mode;
-    bool subscribed = false;   // to all conversations: sessions.subscribe
-    std::set<std::string, std::less<>> watched;   // to these: sessions.messages.subscribe; at most kMostWatched
+    bool subscribed = false;                     // to all conversations: sessions.subscribe
+    std::set<std::string, std::less<>> watched;  // to these: sessions.messages.subscribe; at most kMostWatched
 };
 
 inline constexpr std::size_t kMostWatched = 256;
 
 struct Answer {
-    std::string payload;                     // JSON text
+    std::string payload;  // JSON text
     std::optional<wire::WireError> error;
 
     static Answer of(const json::object& payload) { return {json::write(payload), std::nullopt}; }
@@ -37,9 +37,9 @@ struct Answer {
 
 struct MethodCall {
     Core& core;
-    Caller& caller;               // lives as long as its connection, which outlives the call
+    Caller& caller;  // lives as long as its connection, which outlives the call
     json::object params;
-    std::function<void(const json::object& payload)> first_answer;   // twoPhase: an answer before the answer
+    std::function<void(const json::object& payload)> first_answer;  // twoPhase: an answer before the answer
 };
 
 // "main" is short for the agent's main session, as in the original.

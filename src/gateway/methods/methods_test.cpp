@@ -8,8 +8,8 @@ using agent::testing::text_reply;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 using testing::object;
+using ::testing::SizeIs;
 
 TEST(MethodTable, is_the_wire_table_no_more_and_no_less) {
     std::vector<std::string> ours, known;
@@ -41,7 +41,13 @@ protected:
         const Answer answer = call(name, params);
         return answer.error ? answer.error->message : "answered: " + answer.payload;
     }
-    Caller caller{.conn_id = "c1", .device_id = "", .scopes = {wire::Scope::admin}, .principal = {"operator:web", "Web", ""}, .client_mode = "webchat", .subscribed = false, .watched = {}};
+    Caller caller{.conn_id = "c1",
+                  .device_id = "",
+                  .scopes = {wire::Scope::admin},
+                  .principal = {"operator:web", "Web", ""},
+                  .client_mode = "webchat",
+                  .subscribed = false,
+                  .watched = {}};
 };
 
 TEST_F(Methods, an_exec_request_is_bound_to_all_that_decides_what_runs_and_shows_it) {
@@ -63,13 +69,23 @@ TEST_F(Methods, an_exec_request_is_bound_to_all_that_decides_what_runs_and_shows
         EXPECT_THAT(pending, SizeIs(1));
         return pending.empty() ? approval::Request{} : pending.front().request;
     };
-    const std::string base = R"({"command":"ls","commandArgv":["ls","-l"],"cwd":"/a","host":"node","env":{"X":"1"},"agentId":"main","nodeId":"n1","security":"allowlist","ask":"always","resolvedPath":"/bin/ls"})";
+    const std::string base =
+        R"({"command":"ls","commandArgv":["ls","-l"],"cwd":"/a","host":"node","env":{"X":"1"},"agentId":"main","nodeId":"n1","security":"allowlist","ask":"always","resolvedPath":"/bin/ls"})";
     const auto first = request(base);
     EXPECT_EQ(first.subject_digest, request(base).subject_digest);
     const std::pair<const char*, const char*> changes[] = {
-        {"command", R"("ls ")"},      {"commandArgv", R"(["ls","-l",""])"}, {"cwd", R"("/a/")"},           {"host", R"("gateway")"},  {"env", R"({"X":"2"})"},
-        {"agentId", R"("other")"},    {"nodeId", R"("n2")"},                {"security", R"("full")"},     {"ask", R"("off")"},       {"resolvedPath", R"("/tmp/ls")"},
-        {"env", R"({"X":"1","LD_PRELOAD":"/x"})"},                          {"commandArgv", R"(["ls -l"])"},
+        {"command", R"("ls ")"},
+        {"commandArgv", R"(["ls","-l",""])"},
+        {"cwd", R"("/a/")"},
+        {"host", R"("gateway")"},
+        {"env", R"({"X":"2"})"},
+        {"agentId", R"("other")"},
+        {"nodeId", R"("n2")"},
+        {"security", R"("full")"},
+        {"ask", R"("off")"},
+        {"resolvedPath", R"("/tmp/ls")"},
+        {"env", R"({"X":"1","LD_PRELOAD":"/x"})"},
+        {"commandArgv", R"(["ls -l"])"},
     };
     std::set<std::string> digests{first.subject_digest};
     for (const auto& [field, value] : changes) {
@@ -77,7 +93,8 @@ TEST_F(Methods, an_exec_request_is_bound_to_all_that_decides_what_runs_and_shows
         changed[field] = *json::parse(value);
         EXPECT_TRUE(digests.insert(request(json::write(changed)).subject_digest).second) << field << " = " << value;
     }
-    const auto lying = request(R"({"command":"ls","commandArgv":["rm","-rf","/srv/a b"],"env":{"LD_PRELOAD":"/evil.so","TOKEN":"s3cret"}})");
+    const auto lying = request(
+        R"({"command":"ls","commandArgv":["rm","-rf","/srv/a b"],"env":{"LD_PRELOAD":"/evil.so","TOKEN":"s3cret"}})");
     EXPECT_EQ(lying.presentation.at("command"), "rm -rf '/srv/a b'") << "the list runs, so the list is shown";
     EXPECT_EQ(lying.presentation.at("warningText"), "It sets the variables LD_PRELOAD, TOKEN.");
     EXPECT_THAT(json::write(lying.subject) + json::write(lying.presentation), ::testing::Not(HasSubstr("s3cret")));
@@ -95,9 +112,14 @@ TEST_F(Methods, chat_send_is_started_in_flight_and_done_under_one_key) {
     pump();
     EXPECT_EQ(ask("chat.send", question)["status"], "ok");
     EXPECT_THAT(transcript("agent:main:main"), ElementsAre("user: hello", "assistant: done"));
-    EXPECT_THAT(refusal("chat.send", R"({"sessionKey":"nonsense","message":"x","idempotencyKey":"k2"})"), HasSubstr("invalid session key"));
-    EXPECT_THAT(refusal("chat.send", fmt::format(R"({{"sessionKey":"main","message":"{}","idempotencyKey":"k3"}})", std::string(70'000, 'x'))), HasSubstr("over the limit"));
-    EXPECT_THAT(refusal("chat.send", fmt::format(R"({{"sessionKey":"main","message":"x","idempotencyKey":"{}"}})", std::string(300, 'x'))), HasSubstr("256 bytes"));
+    EXPECT_THAT(refusal("chat.send", R"({"sessionKey":"nonsense","message":"x","idempotencyKey":"k2"})"),
+                HasSubstr("invalid session key"));
+    EXPECT_THAT(refusal("chat.send", fmt::format(R"({{"sessionKey":"main","message":"{}","idempotencyKey":"k3"}})",
+                                                 std::string(70'000, 'x'))),
+                HasSubstr("over the limit"));
+    EXPECT_THAT(refusal("chat.send", fmt::format(R"({{"sessionKey":"main","message":"x","idempotencyKey":"{}"}})",
+                                                 std::string(300, 'x'))),
+                HasSubstr("256 bytes"));
 }
 
 TEST_F(Methods, a_session_is_read_in_every_way) {
@@ -105,7 +127,8 @@ TEST_F(Methods, a_session_is_read_in_every_way) {
     platform.write("ann", "hello there", "D1");
     pump();
     const std::string key = "agent:main:slack:direct:ann";
-    const json::object listed = ask("sessions.list", R"({"limit":1,"includeDerivedTitles":true,"includeLastMessage":true})");
+    const json::object listed =
+        ask("sessions.list", R"({"limit":1,"includeDerivedTitles":true,"includeLastMessage":true})");
     const json::object& row = listed.at("sessions").as_array().at(0).as_object();
     EXPECT_EQ(json::string_or(row, "key"), key);
     EXPECT_EQ(row.at("derivedTitle"), "hello there");
@@ -117,15 +140,22 @@ TEST_F(Methods, a_session_is_read_in_every_way) {
     EXPECT_TRUE(ask("sessions.get", R"({"key":"nothing"})").at("messages").as_array().empty());
     const json::object messages = ask("sessions.get", R"({"key":"agent:main:slack:direct:ann","limit":20})");
     ASSERT_EQ(messages.at("messages").as_array().size(), 2u);
-    const std::string id(messages.at("messages").as_array()[0].as_object().at("__openclaw").as_object().at("id").as_string());
-    EXPECT_EQ(ask("chat.message.get", fmt::format(R"({{"sessionKey":"{}","messageId":"{}"}})", key, id)).at("ok"), true);
-    EXPECT_EQ(ask("chat.message.get", fmt::format(R"({{"sessionKey":"agent:main:other","messageId":"{}"}})", id)).at("ok"), false) << "not through another session";
+    const std::string id(
+        messages.at("messages").as_array()[0].as_object().at("__openclaw").as_object().at("id").as_string());
+    EXPECT_EQ(ask("chat.message.get", fmt::format(R"({{"sessionKey":"{}","messageId":"{}"}})", key, id)).at("ok"),
+              true);
+    EXPECT_EQ(
+        ask("chat.message.get", fmt::format(R"({{"sessionKey":"agent:main:other","messageId":"{}"}})", id)).at("ok"),
+        false)
+        << "not through another session";
     const std::string session_id(row.at("sessionId").as_string());
-    EXPECT_EQ(ask("sessions.resolve", fmt::format(R"({{"sessionId":"{}"}})", session_id)).at("key").as_string(), std::string_view(key));
+    EXPECT_EQ(ask("sessions.resolve", fmt::format(R"({{"sessionId":"{}"}})", session_id)).at("key").as_string(),
+              std::string_view(key));
     EXPECT_EQ(ask("events.replay", R"({"afterEventId":0})").at("events").as_array().size(), 2u);
     EXPECT_EQ(ask("events.replay", R"({"afterEventId":1})").at("events").as_array().size(), 1u);
     EXPECT_EQ(ask("sessions.delete", fmt::format(R"({{"key":"{}"}})", key)).at("deleted"), true);
-    EXPECT_EQ(ask("events.replay", R"({"afterEventId":0})").at("events").as_array().size(), 0u) << "what is deleted is told no more";
+    EXPECT_EQ(ask("events.replay", R"({"afterEventId":0})").at("events").as_array().size(), 0u)
+        << "what is deleted is told no more";
     EXPECT_EQ(ask("events.replay", R"({"afterEventId":0})").at("newestId"), 2);
 }
 
@@ -135,7 +165,8 @@ TEST_F(Methods, approvals_are_replayed_as_they_were_told) {
         if (event.name.contains(".approval.")) told.emplace_back(event.name, *event.payload);
     });
     tools.add(agent::testing::change_tool("infra__restart"), agent::testing::text_result("restarted"));
-    for (int i = 0; i < 2; ++i) scripted.then(agent::testing::call_reply("infra__restart", {})).then(text_reply("done"));
+    for (int i = 0; i < 2; ++i)
+        scripted.then(agent::testing::call_reply("infra__restart", {})).then(text_reply("done"));
     platform.write("ann", "restart", "D1");
     pump();
     platform.click("boss", *platform.card(), 0);
@@ -150,7 +181,8 @@ TEST_F(Methods, approvals_are_replayed_as_they_were_told) {
         const json::object& event = item.as_object();
         EXPECT_GT(event.at("id").as_int64(), last);
         last = event.at("id").as_int64();
-        if (const std::string name = json::string_or(event, "event"); name.contains(".approval.")) replayed.emplace_back(name, json::write(event.at("payload")));
+        if (const std::string name = json::string_or(event, "event"); name.contains(".approval."))
+            replayed.emplace_back(name, json::write(event.at("payload")));
     }
     EXPECT_EQ(replayed, told) << "word by word, with their numbers";
     EXPECT_EQ(page.at("newestId").as_int64(), last);
@@ -160,31 +192,39 @@ TEST_F(Methods, approvals_are_replayed_as_they_were_told) {
     listening = {};
     ASSERT_TRUE(restart());
     EXPECT_EQ(core().store.event_range().second, last) << "the log is where it was";
-    advance(Millis(31 * 60'000));   // the second one expires
+    advance(Millis(31 * 60'000));  // the second one expires
     const json::object later = ask("events.replay", fmt::format(R"({{"afterEventId":{}}})", last));
     EXPECT_THAT(json::write(later), HasSubstr("plugin.approval.resolved"));
     caller.scopes = {wire::Scope::read};
-    EXPECT_THAT(json::write(ask("events.replay", R"({"afterEventId":0})")), ::testing::Not(HasSubstr("approval"))) << "not for those who may not see them";
+    EXPECT_THAT(json::write(ask("events.replay", R"({"afterEventId":0})")), ::testing::Not(HasSubstr("approval")))
+        << "not for those who may not see them";
 }
 
 TEST_F(Methods, send_is_once_for_its_key_and_never_lost) {
     scripted.then(text_reply("hi"));
     platform.write("ann", "hello", "D1");
     pump();
-    const char* note = R"({"sessionKey":"agent:main:slack:direct:ann","channel":"slack","to":"D1","message":"from us","idempotencyKey":"s1"})";
+    const char* note =
+        R"({"sessionKey":"agent:main:slack:direct:ann","channel":"slack","to":"D1","message":"from us","idempotencyKey":"s1"})";
     EXPECT_EQ(ask("send", note).at("status"), "queued");
     EXPECT_EQ(ask("send", note).at("status"), "duplicate");
     pump();
     EXPECT_THAT(platform.in("D1"), SizeIs(2));
     EXPECT_EQ(transcript("agent:main:slack:direct:ann").back(), "assistant: from us");
-    EXPECT_EQ(ask("send", R"({"sessionKey":"agent:main:slack:direct:ann","message":"by its route","idempotencyKey":"s2"})").at("channel"), "slack");
-    EXPECT_THAT(refusal("send", R"({"message":"x","idempotencyKey":"s3"})"), HasSubstr("needs a channel and a recipient"));
-    EXPECT_THAT(refusal("send", R"({"channel":"matrix","to":"r","message":"x","idempotencyKey":"s4"})"), HasSubstr("not configured here"));
+    EXPECT_EQ(
+        ask("send", R"({"sessionKey":"agent:main:slack:direct:ann","message":"by its route","idempotencyKey":"s2"})")
+            .at("channel"),
+        "slack");
+    EXPECT_THAT(refusal("send", R"({"message":"x","idempotencyKey":"s3"})"),
+                HasSubstr("needs a channel and a recipient"));
+    EXPECT_THAT(refusal("send", R"({"channel":"matrix","to":"r","message":"x","idempotencyKey":"s4"})"),
+                HasSubstr("not configured here"));
     // Cut off at any step: the retry under the same key makes it one message.
     for (int at = 1; at <= 4; ++at) {
         const int base = power.steps();
         power.fails_at = [&, base](std::string_view) { return power.steps() == base + at; };
-        const std::string params = fmt::format(R"({{"channel":"slack","to":"D9","message":"n{0}","idempotencyKey":"c{0}"}})", at);
+        const std::string params =
+            fmt::format(R"({{"channel":"slack","to":"D9","message":"n{0}","idempotencyKey":"c{0}"}})", at);
         (void)call("send", params);
         pump();
         power.fails_at = nullptr;
@@ -199,7 +239,8 @@ TEST_F(Methods, send_is_once_for_its_key_and_never_lost) {
 TEST_F(Methods, status_tells_of_channels_and_nothing_secret) {
     config.raw = object(R"({"gateway":{"auth":{"token":"CANARY"}}})");
     ASSERT_TRUE(restart());
-    for (const char* name : {"health", "status", "channels.status", "config.get", "models.list", "agents.list", "gateway.identity.get"}) {
+    for (const char* name :
+         {"health", "status", "channels.status", "config.get", "models.list", "agents.list", "gateway.identity.get"}) {
         EXPECT_THAT(call(name).payload, ::testing::Not(HasSubstr("CANARY"))) << name;
         EXPECT_THAT(call(name).payload, ::testing::Not(HasSubstr(testing::kToken))) << name;
     }
@@ -227,13 +268,16 @@ TEST_F(Methods, pairing_is_listed_and_approved_by_its_code) {
     ASSERT_EQ(listed.at("requests").as_array().size(), 1u);
     const std::string code(listed.at("requests").as_array()[0].as_object().at("requestId").as_string());
     EXPECT_THAT(refusal("channels.pairing.approve", R"({"channel":"slack"})"), HasSubstr("needs the requestId"));
-    EXPECT_EQ(ask("channels.pairing.approve", fmt::format(R"({{"channel":"slack","code":"{}"}})", code)).at("senderId"), "eve");
-    EXPECT_THAT(refusal("channels.pairing.approve", fmt::format(R"({{"channel":"slack","code":"{}"}})", code)), HasSubstr("no pending pairing"));
+    EXPECT_EQ(ask("channels.pairing.approve", fmt::format(R"({{"channel":"slack","code":"{}"}})", code)).at("senderId"),
+              "eve");
+    EXPECT_THAT(refusal("channels.pairing.approve", fmt::format(R"({{"channel":"slack","code":"{}"}})", code)),
+                HasSubstr("no pending pairing"));
     EXPECT_THAT(audit_records("pairing.approved"), SizeIs(2)) << "who tried is in the chain, before it happens";
 }
 
 TEST_F(Methods, what_one_connection_watches_is_bounded) {
-    for (std::size_t i = 0; i < kMostWatched; ++i) ask("sessions.messages.subscribe", fmt::format(R"({{"key":"agent:main:{}"}})", i));
+    for (std::size_t i = 0; i < kMostWatched; ++i)
+        ask("sessions.messages.subscribe", fmt::format(R"({{"key":"agent:main:{}"}})", i));
     EXPECT_THAT(refusal("sessions.messages.subscribe", R"({"key":"agent:main:more"})"), HasSubstr("may watch"));
     ask("sessions.messages.unsubscribe", R"({"key":"agent:main:0"})");
     ask("sessions.messages.subscribe", R"({"key":"agent:main:more"})");

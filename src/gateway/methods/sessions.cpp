@@ -17,12 +17,14 @@ std::size_t limit_of(const json::object& params, std::int64_t otherwise, std::in
 }
 
 RowOptions row_options(const json::object& params) {
-    return {json::bool_at(params, "includeDerivedTitles").value_or(false), json::bool_at(params, "includeLastMessage").value_or(false)};
+    return {json::bool_at(params, "includeDerivedTitles").value_or(false),
+            json::bool_at(params, "includeLastMessage").value_or(false)};
 }
 
 json::object defaults_of(const GatewayConfig& config) {
     const bool own = config.model.api.empty();
-    return {{"modelProvider", own ? "builtin" : config.model.config.provider}, {"model", own ? "responder" : config.model.config.model},
+    return {{"modelProvider", own ? "builtin" : config.model.config.provider},
+            {"model", own ? "responder" : config.model.config.model},
             {"contextTokens", config.model.config.context_window}};
 }
 
@@ -64,11 +66,13 @@ Answer sessions_list(MethodCall& call) {
 Answer sessions_describe(MethodCall& call) {
     const Session* session = call.core.store.find(json::string_or(call.params, "key"));
     if (!session) return Answer::of({{"session", nullptr}});
-    return Answer::of({{"session", session_row(*session, call.core.runs.active(session->key), row_options(call.params))}});
+    return Answer::of(
+        {{"session", session_row(*session, call.core.runs.active(session->key), row_options(call.params))}});
 }
 
 Answer sessions_get(MethodCall& call) {
-    auto entries = call.core.store.tail(json::string_or(call.params, "key"), limit_of(call.params, 200, kMostMessages), true);
+    auto entries =
+        call.core.store.tail(json::string_or(call.params, "key"), limit_of(call.params, 200, kMostMessages), true);
     if (!entries) return Answer::failed(entries.error());
     json::array messages;
     for (const Entry& entry : *entries) messages.push_back(to_wire(entry));
@@ -88,7 +92,8 @@ Answer sessions_unsubscribe(MethodCall& call) {
 Answer sessions_messages_subscribe(MethodCall& call) {
     const std::string key = full_key(call.core, json::string_or(call.params, "key"));
     if (call.caller.watched.size() >= kMostWatched && !call.caller.watched.contains(key)) {
-        return Answer::failed(Error(ErrorCode::rate_limited, fmt::format("a connection may watch {} sessions", kMostWatched)));
+        return Answer::failed(
+            Error(ErrorCode::rate_limited, fmt::format("a connection may watch {} sessions", kMostWatched)));
     }
     call.caller.watched.insert(key);
     return Answer::of({{"subscribed", true}, {"key", key}});
@@ -114,15 +119,19 @@ Answer sessions_resolve(MethodCall& call) {
     const std::string id = json::string_or(call.params, "sessionId");
     const Session* session = wanted.empty() ? nullptr : call.core.store.find(wanted);
     if (!session && !id.empty()) session = call.core.store.find_by_id(id);
-    if (session) return Answer::of({{"ok", true}, {"key", session->key}, {"agentId", session->agent_id}, {"displayName", session->display_name}});
+    if (session)
+        return Answer::of({{"ok", true},
+                           {"key", session->key},
+                           {"agentId", session->agent_id},
+                           {"displayName", session->display_name}});
     if (json::bool_at(call.params, "allowMissing").value_or(false)) return Answer::of({{"ok", false}});
     return Answer::failed(Error(ErrorCode::not_found, "session not found"));
 }
 
 namespace {
 
-// The payload of an event of the log, as it was told when it happened; nothing when its message or approval is gone, or is
-// not for this caller.
+// The payload of an event of the log, as it was told when it happened; nothing when its message or approval is gone, or
+// is not for this caller.
 std::optional<json::object> replayed(MethodCall& call, const LoggedEvent& event) {
     auto reference = json::parse_object(event.payload);
     if (!reference) return std::nullopt;
@@ -152,7 +161,8 @@ Answer events_replay(MethodCall& call) {
     if (!logged) return Answer::failed(logged.error());
     json::array events;
     for (const LoggedEvent& event : *logged) {
-        if (auto body = replayed(call, event)) events.push_back(json::object{{"id", event.id}, {"event", event.name}, {"payload", *std::move(body)}});
+        if (auto body = replayed(call, event))
+            events.push_back(json::object{{"id", event.id}, {"event", event.name}, {"payload", *std::move(body)}});
     }
     const auto [oldest, newest] = call.core.store.event_range();
     return Answer::of({{"events", std::move(events)}, {"oldestId", oldest}, {"newestId", newest}});

@@ -23,27 +23,36 @@ RoutingConfig RoutingConfig::read(const Section& root) {
     RoutingConfig config;
     const Section session = root.section("session");
     const std::string scope = session.text_or("dmScope", "per-channel-peer");
-    if (scope == "main") config.dm_scope = DmScope::main;
-    else if (scope == "per-peer") config.dm_scope = DmScope::per_peer;
-    else if (scope == "per-channel-peer") config.dm_scope = DmScope::per_channel_peer;
-    else if (scope == "per-account-channel-peer") config.dm_scope = DmScope::per_account_channel_peer;
-    else session.wrong("dmScope", "must be main, per-peer, per-channel-peer or per-account-channel-peer");
+    if (scope == "main")
+        config.dm_scope = DmScope::main;
+    else if (scope == "per-peer")
+        config.dm_scope = DmScope::per_peer;
+    else if (scope == "per-channel-peer")
+        config.dm_scope = DmScope::per_channel_peer;
+    else if (scope == "per-account-channel-peer")
+        config.dm_scope = DmScope::per_account_channel_peer;
+    else
+        session.wrong("dmScope", "must be main, per-peer, per-channel-peer or per-account-channel-peer");
     const Section links = session.section("identityLinks");
     for (const auto& [human, ids] : links.object()) config.identity_links[std::string(human)] = links.texts(human);
     return config;
 }
 
 std::string RoutingConfig::human_of(const std::string& principal) const {
-    // Whoever holds the Gateway's secret is its owner, by whichever device or page; and so is a human linked to one of them.
+    // Whoever holds the Gateway's secret is its owner, by whichever device or page; and so is a human linked to one of
+    // them.
     const auto is_operator = [](const std::string& id) { return id.starts_with("operator:"); };
     if (is_operator(principal)) return std::string(kOwner);
     for (const auto& [human, ids] : identity_links) {
-        if (std::find(ids.begin(), ids.end(), principal) != ids.end()) return std::any_of(ids.begin(), ids.end(), is_operator) ? std::string(kOwner) : human;
+        if (std::find(ids.begin(), ids.end(), principal) != ids.end())
+            return std::any_of(ids.begin(), ids.end(), is_operator) ? std::string(kOwner) : human;
     }
     return {};
 }
 
-std::string principal_of(const channels::Route& route, const channels::Sender& sender) { return route.channel + ":" + sender.id; }
+std::string principal_of(const channels::Route& route, const channels::Sender& sender) {
+    return route.channel + ":" + sender.id;
+}
 
 Session session_for(const RoutingConfig& config, const channels::InboundMessage& m) {
     Session session;
@@ -64,7 +73,8 @@ Session session_for(const RoutingConfig& config, const channels::InboundMessage&
             session.kind = SessionKind::group;
             break;
     }
-    if (!m.route.thread_id.empty() && !(m.type == channels::ConversationType::direct && config.dm_scope == DmScope::main)) {
+    if (!m.route.thread_id.empty() &&
+        !(m.type == channels::ConversationType::direct && config.dm_scope == DmScope::main)) {
         tail += (m.route.channel == "telegram" ? ":topic:" : ":thread:") + m.route.thread_id;
     }
     session.key = "agent:" + config.agent_id + ":" + tail;

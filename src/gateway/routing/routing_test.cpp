@@ -7,7 +7,8 @@ namespace {
 
 using channels::ConversationType;
 
-channels::InboundMessage message(std::string channel, ConversationType type, std::string to, std::string thread, std::string sender) {
+channels::InboundMessage message(std::string channel, ConversationType type, std::string to, std::string thread,
+                                 std::string sender) {
     channels::InboundMessage m;
     m.route = {std::move(channel), "work", std::move(to), std::move(thread)};
     m.type = type;
@@ -28,8 +29,10 @@ TEST(Routing, every_conversation_has_its_key) {
         {"slack", ConversationType::direct, "9.1", DmScope::main, "agent:main:main"},
         {"slack", ConversationType::direct, "", DmScope::per_peer, "agent:main:direct:T1.U2"},
         {"slack", ConversationType::direct, "", DmScope::per_channel_peer, "agent:main:slack:direct:T1.U2"},
-        {"slack", ConversationType::direct, "9.1", DmScope::per_channel_peer, "agent:main:slack:direct:T1.U2:thread:9.1"},
-        {"slack", ConversationType::direct, "", DmScope::per_account_channel_peer, "agent:main:slack:work:direct:T1.U2"},
+        {"slack", ConversationType::direct, "9.1", DmScope::per_channel_peer,
+         "agent:main:slack:direct:T1.U2:thread:9.1"},
+        {"slack", ConversationType::direct, "", DmScope::per_account_channel_peer,
+         "agent:main:slack:work:direct:T1.U2"},
         {"slack", ConversationType::room, "", DmScope::per_channel_peer, "agent:main:slack:channel:C3"},
         {"slack", ConversationType::room, "9.1", DmScope::main, "agent:main:slack:channel:C3:thread:9.1"},
         {"slack", ConversationType::group, "", DmScope::main, "agent:main:slack:group:C3"},
@@ -46,7 +49,8 @@ TEST(Routing, every_conversation_has_its_key) {
         const Session session = session_for(config, m);
         EXPECT_EQ(session.key, row.key);
         EXPECT_EQ(session.route, m.route) << row.key;
-        EXPECT_EQ(session.kind, row.type == ConversationType::direct ? SessionKind::direct : SessionKind::group) << row.key;
+        EXPECT_EQ(session.kind, row.type == ConversationType::direct ? SessionKind::direct : SessionKind::group)
+            << row.key;
         EXPECT_EQ(session.display_name, row.type == ConversationType::direct ? "Ann" : "") << row.key;
     }
 }
@@ -61,11 +65,13 @@ TEST(Routing, linked_accounts_of_one_human_share_a_conversation) {
     EXPECT_EQ(telegram.key, slack.key);
     EXPECT_EQ(config.human_of("slack:T1.U2"), "ann");
     EXPECT_EQ(config.human_of("slack:T1.U3"), "");
-    EXPECT_EQ(session_for(config, message("telegram", ConversationType::direct, "7", "", "7")).key, "agent:main:direct:7");
+    EXPECT_EQ(session_for(config, message("telegram", ConversationType::direct, "7", "", "7")).key,
+              "agent:main:direct:7");
 }
 
 TEST(Routing, a_principal_is_channel_and_stable_id_never_a_name) {
-    EXPECT_EQ(principal_of({"slack", "work", "C1", ""}, {.id = "T1.U2", .display = "slack:T9.U9", .username = "boss"}), "slack:T1.U2");
+    EXPECT_EQ(principal_of({"slack", "work", "C1", ""}, {.id = "T1.U2", .display = "slack:T9.U9", .username = "boss"}),
+              "slack:T1.U2");
 }
 
 }  // namespace

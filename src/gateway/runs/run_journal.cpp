@@ -10,7 +10,8 @@
 namespace pincer::gateway {
 namespace {
 
-// The record in the chain of the tool's own process that a result came from: {"audit": "clanker:7:..."}, or on the plan.
+// The record in the chain of the tool's own process that a result came from: {"audit": "clanker:7:..."}, or on the
+// plan.
 std::optional<audit::RecordRef> record_behind(const json::object& structured) {
     const json::object* plan = json::object_at(structured, "plan");
     auto named = audit::RecordRef::parse(json::string_or(plan ? *plan : structured, "audit"));
@@ -20,8 +21,12 @@ std::optional<audit::RecordRef> record_behind(const json::object& structured) {
 
 }  // namespace
 
-Task<Result<>> RunManager::Journal::record(std::string kind, json::object body, std::optional<audit::RecordRef> follows) {
-    audit::Entry entry{.kind = std::move(kind), .actor = active_->run.principal, .body = std::move(body), .follows = std::move(follows)};
+Task<Result<>> RunManager::Journal::record(std::string kind, json::object body,
+                                           std::optional<audit::RecordRef> follows) {
+    audit::Entry entry{.kind = std::move(kind),
+                       .actor = active_->run.principal,
+                       .body = std::move(body),
+                       .follows = std::move(follows)};
     entry.body["run"] = active_->run.id;
     PINCER_CO_CHECK(co_await manager_.deps_.chain.append(std::move(entry)));
     co_return Result<>{};
@@ -29,7 +34,7 @@ Task<Result<>> RunManager::Journal::record(std::string kind, json::object body, 
 
 Task<Result<>> RunManager::Journal::append(agent::Message message) {
     tell_delta();
-    active_->text.clear();   // what was streamed of it is written now
+    active_->text.clear();  // what was streamed of it is written now
     const bool last_words = message.role == agent::Role::assistant && message.tool_calls.empty();
     if (last_words) {
         PINCER_CO_CHECK(co_await manager_.write_answer(active_, std::move(message), RunState::finished));
@@ -41,18 +46,20 @@ Task<Result<>> RunManager::Journal::append(agent::Message message) {
         std::optional<audit::RecordRef> behind = record_behind(message.structured);
         PINCER_CO_CHECK(co_await record("tool.answered", std::move(body), std::move(behind)));
     }
-    PINCER_CO_CHECK(co_await manager_.deps_.store.append(active_->run.session_key, active_->run.id, std::move(message), false));
+    PINCER_CO_CHECK(
+        co_await manager_.deps_.store.append(active_->run.session_key, active_->run.id, std::move(message), false));
     co_return Result<>{};
 }
 
 // The plan that a call names by its digest, as the planning tool of the same conversation and the same server gave it:
-// its card stands under "plan", what was hashed under "subject", who may apply it under "engine". A call that names none
-// has none; one that names a plan which nobody here has seen cannot be shown to anybody, and is refused.
+// its card stands under "plan", what was hashed under "subject", who may apply it under "engine". A call that names
+// none has none; one that names a plan which nobody here has seen cannot be shown to anybody, and is refused.
 Result<json::object> RunManager::Journal::plan_named_by(const agent::ToolCall& call) const {
     const auto digest = json::string_at(call.arguments, "plan_digest");
     if (!digest) return json::object{};
     const std::string server = call.name.substr(0, call.name.find("__") + 2);
-    PINCER_TRY(std::vector<Entry> entries, manager_.deps_.store.tail(active_->run.session_key, kPlanSearchEntries, false));
+    PINCER_TRY(std::vector<Entry> entries,
+               manager_.deps_.store.tail(active_->run.session_key, kPlanSearchEntries, false));
     PINCER_TRY(std::vector<Entry> own, manager_.deps_.store.entries_of(active_->run));
     entries.insert(entries.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
@@ -61,9 +68,14 @@ Result<json::object> RunManager::Journal::plan_named_by(const agent::ToolCall& c
         const json::object* subject = json::object_at(message.structured, "subject");
         if (message.role != agent::Role::tool || !message.tool_name.starts_with(server) || !card || !subject) continue;
         if (json::string_at(*card, "digest") != digest) continue;
-        return json::object{{"digest", *digest}, {"document", *subject}, {"engine", json::string_or(message.structured, "engine")}, {"made", json::string_or(*card, "audit")}};
+        return json::object{{"digest", *digest},
+                            {"document", *subject},
+                            {"engine", json::string_or(message.structured, "engine")},
+                            {"made", json::string_or(*card, "audit")}};
     }
-    return PINCER_FAIL(refused, "no plan with the digest {} was made in this conversation, so there is nothing that could be approved", truncate_utf8(*digest, 80));
+    return PINCER_FAIL(
+        refused, "no plan with the digest {} was made in this conversation, so there is nothing that could be approved",
+        truncate_utf8(*digest, 80));
 }
 
 // The turn is given to others while this run waits: for a person, or for a server.
@@ -91,7 +103,9 @@ Task<Result<agent::Gate>> RunManager::Journal::gate(agent::ToolCall call, agent:
     PINCER_CO_CHECK(co_await deps.store.set_run_state(active_->run.id, RunState::running, ""));
     PINCER_CO_TRY(const bool begun, has_begun(gated.call.id));
     // What had begun is settled by the run, which says that the outcome is unknown when nothing can tell.
-    if (!reached && !begun) co_return agent::Gate{.answer = agent::GateAnswer::unreachable, .grant = {}, .explanation = reached.error().message()};
+    if (!reached && !begun)
+        co_return agent::Gate{
+            .answer = agent::GateAnswer::unreachable, .grant = {}, .explanation = reached.error().message()};
     // Only now, when the turn is ours again: a grant is good for minutes, and the turn may take longer to come.
     co_return co_await deps.approvals.answer(std::move(record), std::move(gated));
 }
@@ -103,7 +117,9 @@ Task<Result<>> RunManager::Journal::reach(std::string tool) {
     co_return co_await manager_.deps_.tools.reach(std::move(tool), deadline);
 }
 
-bool RunManager::Journal::was_gated(const std::string& call_id) { return manager_.deps_.store.approval_of_call(active_->run.id, call_id).has_value(); }
+bool RunManager::Journal::was_gated(const std::string& call_id) {
+    return manager_.deps_.store.approval_of_call(active_->run.id, call_id).has_value();
+}
 
 Result<bool> RunManager::Journal::has_begun(const std::string& call_id) const {
     PINCER_TRY(const std::vector<BegunCall> begun, manager_.deps_.store.unsettled_calls(active_->run));
@@ -111,7 +127,9 @@ Result<bool> RunManager::Journal::has_begun(const std::string& call_id) const {
 }
 
 Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall call, agent::ToolSpec tool) {
-    json::object body{{"tool", call.name}, {"call", call.id}, {"arguments_digest", crypto::sha256_hex(json::write_canonical(call.arguments))}};
+    json::object body{{"tool", call.name},
+                      {"call", call.id},
+                      {"arguments_digest", crypto::sha256_hex(json::write_canonical(call.arguments))}};
     body["read_only"] = tool.read_only;
     PINCER_CO_CHECK(co_await record("tool.called", std::move(body), std::nullopt));
     PINCER_CO_TRY(const bool fresh, co_await manager_.deps_.store.mark_call_begun(active_->run.id, call.id, call.name));
@@ -120,9 +138,11 @@ Task<Result<agent::CallState>> RunManager::Journal::begin_call(agent::ToolCall c
 
 // Written before the request is: what left can be proved, whatever became of the answer.
 Task<Result<>> RunManager::Journal::model_egress(agent::EgressReport report) {
-    json::object body{{"model", report.model}, {"request_digest", report.request_digest}, {"bytes", std::int64_t(report.bytes)}};
+    json::object body{
+        {"model", report.model}, {"request_digest", report.request_digest}, {"bytes", std::int64_t(report.bytes)}};
     json::array redactions, withheld;
-    for (const auto& r : report.redactions) redactions.push_back(json::object{{"kind", r.kind}, {"count", std::int64_t(r.count)}});
+    for (const auto& r : report.redactions)
+        redactions.push_back(json::object{{"kind", r.kind}, {"count", std::int64_t(r.count)}});
     for (const auto& tool : report.withheld_tools) withheld.push_back(json::value(tool));
     body["redactions"] = std::move(redactions);
     body["withheld"] = std::move(withheld);
@@ -142,7 +162,8 @@ void RunManager::Journal::tell_delta() {
     const WallTime now = manager_.deps_.clock.wall();
     active_->told_at = manager_.deps_.clock.steady();
     json::object data{{"text", active_->text}, {"delta", delta}};
-    manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), "assistant", std::move(data), now));
+    manager_.publish("agent", active_->run.session_key,
+                     agent_event(active_->next_event(), "assistant", std::move(data), now));
     manager_.publish("chat", active_->run.session_key, chat_delta(active_->next_event(), delta, active_->text, now));
 }
 
@@ -153,7 +174,8 @@ void RunManager::Journal::phase(std::string_view name, json::object detail) {
     }
     detail["phase"] = name;
     const std::string_view stream = name == "tool" ? "tool" : "lifecycle";
-    manager_.publish("agent", active_->run.session_key, agent_event(active_->next_event(), stream, std::move(detail), manager_.deps_.clock.wall()));
+    manager_.publish("agent", active_->run.session_key,
+                     agent_event(active_->next_event(), stream, std::move(detail), manager_.deps_.clock.wall()));
 }
 
 }  // namespace pincer::gateway

@@ -9,13 +9,13 @@ struct RunManager::Active {
     Active(io::Runtime& runtime, Run r) : run(std::move(r)), task(runtime) {}
 
     Run run;
-    io::TaskGroup task;            // the work itself: what an abort cancels
-    std::shared_ptr<SessionSlot> slot;   // shared: a run that waits for a person is in no queue, and comes back
+    io::TaskGroup task;                 // the work itself: what an abort cancels
+    std::shared_ptr<SessionSlot> slot;  // shared: a run that waits for a person is in no queue, and comes back
     bool holds_slot = false;
     bool aborted = false;
-    bool answered = false;         // its last words are on disk, and with them its end
-    std::string text;              // streamed of the message that is being made
-    std::string untold;            // the end of it that no event has told yet
+    bool answered = false;  // its last words are on disk, and with them its end
+    std::string text;       // streamed of the message that is being made
+    std::string untold;     // the end of it that no event has told yet
     SteadyTime told_at{};
     RunEventContext events;
     Result<agent::RunOutcome> outcome = PINCER_FAIL(internal, "the run did not start");

@@ -38,18 +38,23 @@ std::shared_ptr<SessionSlot> RunManager::slot_of(const std::string& session_key)
 
 // The last that holds the slot of a conversation takes it along.
 void RunManager::tidy(const std::string& session_key) {
-    if (const auto slot = slots_.find(session_key); slot != slots_.end() && slot->second.use_count() == 1) slots_.erase(slot);
+    if (const auto slot = slots_.find(session_key); slot != slots_.end() && slot->second.use_count() == 1)
+        slots_.erase(slot);
 }
 
 Result<std::unique_ptr<RunManager::Place>> RunManager::reserve(const std::string& session_key) {
     const auto slot = slots_.find(session_key);
     const std::size_t open = slot == slots_.end() ? 0 : std::size_t(slot->second.use_count()) - 1;
     if (open >= kMostOpenRuns) {
-        Error busy(ErrorCode::rate_limited, fmt::format("{} questions of this conversation are open already; wait for an answer, or stop one (chat.abort), and ask again", open));
+        Error busy(ErrorCode::rate_limited, fmt::format("{} questions of this conversation are open already; wait for "
+                                                        "an answer, or stop one (chat.abort), and ask again",
+                                                        open));
         return Failure(std::move(busy).with_reason("SESSION_BUSY"));
     }
     if (active_.size() + reserved_ >= kMostRunsInAll) {
-        Error busy(ErrorCode::rate_limited, fmt::format("{} questions are open on this Gateway already; ask again later", active_.size() + reserved_));
+        Error busy(
+            ErrorCode::rate_limited,
+            fmt::format("{} questions are open on this Gateway already; ask again later", active_.size() + reserved_));
         return Failure(std::move(busy).with_reason("SESSION_BUSY"));
     }
     return std::make_unique<Place>(*this, session_key, slot_of(session_key));
@@ -112,7 +117,9 @@ Task<Result<agent::RunOutcome>> RunManager::answer(std::shared_ptr<Active> activ
     const Run& run = active->run;
     PINCER_CO_CHECK(co_await deps_.store.set_run_state(run.id, RunState::running, ""));
     publish("chat", run.session_key, chat_status(active->next_event(), "starting_model"));
-    publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", "start"}, {"startedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
+    publish("agent", run.session_key,
+            agent_event(active->next_event(), "lifecycle",
+                        {{"phase", "start"}, {"startedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
 
     agent::RunRequest request;
     request.run_id = run.id;
@@ -137,17 +144,24 @@ Task<> RunManager::settle(std::shared_ptr<Active> active) {
     auto withdrawn = co_await deps_.approvals.withdraw(run.id, "the run that asked for it has ended");
     if (!withdrawn) log::failure(log::Level::error, "approval.withdraw", withdrawn.error());
     const bool well = active->answered && active->outcome && active->outcome->end != agent::RunEnd::failed;
-    publish("agent", run.session_key, agent_event(active->next_event(), "lifecycle", {{"phase", well ? "end" : "error"}, {"endedAt", to_millis(deps_.clock.wall())}}, deps_.clock.wall()));
+    publish("agent", run.session_key,
+            agent_event(active->next_event(), "lifecycle",
+                        {{"phase", well ? "end" : "error"}, {"endedAt", to_millis(deps_.clock.wall())}},
+                        deps_.clock.wall()));
     if (const Session* session = deps_.store.find(run.session_key)) {
-        publish("sessions.changed", run.session_key, sessions_changed_payload(*session, "agent.input.settled", deps_.clock.wall()));
+        publish("sessions.changed", run.session_key,
+                sessions_changed_payload(*session, "agent.input.settled", deps_.clock.wall()));
     }
 }
 
 Task<Result<>> RunManager::close(std::shared_ptr<Active> active) {
-    if (active->aborted || (active->outcome && active->outcome->end == agent::RunEnd::aborted)) co_return co_await close_aborted(active);
+    if (active->aborted || (active->outcome && active->outcome->end == agent::RunEnd::aborted))
+        co_return co_await close_aborted(active);
     Error error(ErrorCode::internal, "the run ended without an answer");
-    if (!active->outcome) error = active->outcome.error();
-    else if (active->outcome->error) error = *active->outcome->error;
+    if (!active->outcome)
+        error = active->outcome.error();
+    else if (active->outcome->error)
+        error = *active->outcome->error;
     co_return co_await close_failed(active, std::move(error));
 }
 
@@ -161,13 +175,17 @@ Task<Result<>> RunManager::close_aborted(std::shared_ptr<Active> active) {
         for (const BegunCall& call : begun) tools.push_back(call.tool);
         agent::Message warning;
         warning.role = agent::Role::assistant;
-        warning.text = fmt::format("Stopped. {} had begun already, and its outcome is unknown: look at the system itself before you ask for the change again.", join(tools, ", "));
+        warning.text = fmt::format(
+            "Stopped. {} had begun already, and its outcome is unknown: look at the system itself before you ask for "
+            "the change again.",
+            join(tools, ", "));
         PINCER_CO_CHECK(co_await write_answer(active, std::move(warning), RunState::aborted));
     } else if (!active->text.empty() && deps_.store.find(run.session_key)) {
         agent::Message partial;
         partial.role = agent::Role::assistant;
         partial.text = sanitize_utf8(active->text);
-        PINCER_CO_TRY(const Entry entry, co_await deps_.store.append_answer(run.session_key, run.id, std::move(partial), std::nullopt, RunState::aborted));
+        PINCER_CO_TRY(const Entry entry, co_await deps_.store.append_answer(run.session_key, run.id, std::move(partial),
+                                                                            std::nullopt, RunState::aborted));
         publish_entry(entry);
     } else {
         PINCER_CO_CHECK(co_await deps_.store.set_run_state(run.id, RunState::aborted, ""));
@@ -178,7 +196,7 @@ Task<Result<>> RunManager::close_aborted(std::shared_ptr<Active> active) {
 
 Task<Result<>> RunManager::close_failed(std::shared_ptr<Active> active, Error error) {
     log::failure(log::Level::warn, "run.failed", error);
-    const std::string why = wire::to_wire(error).message;   // no inner matters go to a channel
+    const std::string why = wire::to_wire(error).message;  // no inner matters go to a channel
     agent::Message apology;
     apology.role = agent::Role::assistant;
     apology.text = fmt::format("I could not finish this: {}.", why);
@@ -203,7 +221,8 @@ Task<Result<Entry>> RunManager::write_answer(std::shared_ptr<Active> active, age
         delivery->out.route = run.reply_to;
         delivery->out.markdown = message.text;
     }
-    PINCER_CO_TRY(Entry entry, co_await deps_.store.append_answer(run.session_key, run.id, std::move(message), delivery, end));
+    PINCER_CO_TRY(Entry entry,
+                  co_await deps_.store.append_answer(run.session_key, run.id, std::move(message), delivery, end));
     active->answered = true;
     if (delivery) deps_.outbox.take(*std::move(delivery));
     publish_entry(entry);
@@ -221,7 +240,8 @@ void RunManager::publish(const char* name, const std::string& session_key, const
 
 void RunManager::publish_entry(const Entry& entry) {
     const Session* session = deps_.store.find(entry.session_key);
-    if (entry.visible && session) publish("session.message", entry.session_key, session_message_payload(entry, *session, entry.event_id));
+    if (entry.visible && session)
+        publish("session.message", entry.session_key, session_message_payload(entry, *session, entry.event_id));
 }
 
 }  // namespace pincer::gateway

@@ -27,13 +27,13 @@ struct RunDeps {
     agent::ToolSource& tools;
     const agent::ModelEgressPolicy& egress;
     const Clock& clock;
-    io::Event& tools_ready;   // set once the MCP servers have been asked for their tools; runs wait for it
+    io::Event& tools_ready;  // set once the MCP servers have been asked for their tools; runs wait for it
     std::string system_prompt;
 };
 
 class RunManager {
 public:
-    class Place;   // room for one more run in a conversation, kept while its question is being written down
+    class Place;  // room for one more run in a conversation, kept while its question is being written down
 
     explicit RunManager(RunDeps deps);
     ~RunManager();

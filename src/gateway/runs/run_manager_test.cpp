@@ -12,8 +12,8 @@ using agent::testing::text_result;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using ::testing::SizeIs;
 using testing::object;
+using ::testing::SizeIs;
 
 constexpr const char* kSession = "agent:main:slack:direct:ann";
 
@@ -39,7 +39,8 @@ TEST_F(Runs, a_question_is_answered_once_where_it_was_asked) {
     ASSERT_THAT(platform.messages, SizeIs(1));
     EXPECT_EQ(platform.messages[0].markdown, "All is well.");
     EXPECT_EQ(platform.messages[0].route, (channels::Route{"slack", "default", "D1", "17.1"}));
-    EXPECT_THAT(transcript(std::string(kSession) + ":thread:17.1"), ElementsAre("user: Is production healthy?", "assistant: All is well."));
+    EXPECT_THAT(transcript(std::string(kSession) + ":thread:17.1"),
+                ElementsAre("user: Is production healthy?", "assistant: All is well."));
     EXPECT_THAT(states(), ElementsAre("finished"));
     EXPECT_THAT(audit_records("question.asked"), SizeIs(1));
     EXPECT_THAT(audit_records("answer.given"), SizeIs(1));
@@ -52,12 +53,13 @@ TEST_F(Runs, a_restart_at_any_step_gives_the_same_end) {
     const auto play = [](int fail_at, int& steps) {
         testing::GatewayWorld world;
         int applied = 0;
-        world.tools.add(change_tool("infra__restart", "infra__status"), [&](const auto&, const auto&) -> Result<agent::ToolResult> {
-            if (!world.power.step("tool.before")) return PINCER_FAIL(unavailable, "gone");
-            ++applied;
-            if (!world.power.step("tool.after")) return PINCER_FAIL(unavailable, "gone");
-            return text_result("restarted");
-        });
+        world.tools.add(change_tool("infra__restart", "infra__status"),
+                        [&](const auto&, const auto&) -> Result<agent::ToolResult> {
+                            if (!world.power.step("tool.before")) return PINCER_FAIL(unavailable, "gone");
+                            ++applied;
+                            if (!world.power.step("tool.after")) return PINCER_FAIL(unavailable, "gone");
+                            return text_result("restarted");
+                        });
         world.tools.add(read_tool("infra__status"), [&](const auto&, const auto&) -> Result<agent::ToolResult> {
             if (!world.power.step("status")) return PINCER_FAIL(unavailable, "gone");
             return text_result(applied ? "it was restarted" : "nothing happened");
@@ -74,7 +76,9 @@ TEST_F(Runs, a_restart_at_any_step_gives_the_same_end) {
         } planner;
         world.model = &planner;
         EXPECT_TRUE(world.start());
-        world.power.fails_at = [&, failed = false](std::string_view) mutable { return !failed && world.power.steps() == fail_at && (failed = true); };
+        world.power.fails_at = [&, failed = false](std::string_view) mutable {
+            return !failed && world.power.steps() == fail_at && (failed = true);
+        };
         world.platform.write("ann", "restart web");
         bool approved = false;
         for (int life = 0; life < 4; ++life) {
@@ -102,7 +106,8 @@ TEST_F(Runs, a_restart_at_any_step_gives_the_same_end) {
         if (lines.size() == 2) EXPECT_THAT(lines[1], HasSubstr(applied ? "restarted" : "nothing happened"));
         EXPECT_THAT(world.query("SELECT state FROM runs"), ElementsAre("finished"));
         EXPECT_THAT(world.query("SELECT count(*) FROM gated_calls"), ElementsAre("1"));
-        EXPECT_EQ(world.query("SELECT count(DISTINCT id) FROM deliveries WHERE state <> 'sent'"), std::vector<std::string>{"0"});
+        EXPECT_EQ(world.query("SELECT count(DISTINCT id) FROM deliveries WHERE state <> 'sent'"),
+                  std::vector<std::string>{"0"});
         EXPECT_EQ(world.audit_faults(), "");
         world.stop();
     };
@@ -118,16 +123,20 @@ TEST_F(Runs, a_restart_at_any_step_gives_the_same_end) {
 
 TEST_F(Runs, a_run_that_waits_for_a_person_lets_the_conversation_go_on) {
     add_change();
-    scripted.then(call_reply("infra__restart", object("{}"))).then(text_reply("Hello to you.")).then(text_reply("Restarted it."));
+    scripted.then(call_reply("infra__restart", object("{}")))
+        .then(text_reply("Hello to you."))
+        .then(text_reply("Restarted it."));
     platform.write("ann", "restart");
     pump();
     platform.write("ann", "hello?");
     pump();
     EXPECT_THAT(transcript(kSession), ElementsAre("user: restart", "user: hello?", "assistant: Hello to you."));
     ASSERT_THAT(scripted.asked, SizeIs(2));
-    for (const auto& m : scripted.asked[1].messages) EXPECT_NE(m.text, "restart") << "the unfinished run is not part of the conversation";
+    for (const auto& m : scripted.asked[1].messages)
+        EXPECT_NE(m.text, "restart") << "the unfinished run is not part of the conversation";
     approve();
-    EXPECT_THAT(transcript(kSession), ElementsAre("user: restart", "user: hello?", "assistant: Hello to you.", "assistant: Restarted it."));
+    EXPECT_THAT(transcript(kSession),
+                ElementsAre("user: restart", "user: hello?", "assistant: Hello to you.", "assistant: Restarted it."));
     EXPECT_EQ(tools.calls_of("infra__restart"), 1u);
     EXPECT_THAT(tools.contexts[0].principal, "slack:ann");
     EXPECT_FALSE(tools.contexts[0].grant.empty());
@@ -135,10 +144,13 @@ TEST_F(Runs, a_run_that_waits_for_a_person_lets_the_conversation_go_on) {
 
 TEST_F(Runs, the_slot_of_a_conversation_lives_as_long_as_a_waiting_run_needs_it) {
     add_change();
-    scripted.then(call_reply("infra__restart", object("{}"))).then(text_reply("one")).then(text_reply("two")).then(text_reply("done"));
+    scripted.then(call_reply("infra__restart", object("{}")))
+        .then(text_reply("one"))
+        .then(text_reply("two"))
+        .then(text_reply("done"));
     platform.write("ann", "restart");
     pump();
-    for (const char* text : {"a", "b"}) {   // each ends while the first waits: the slot is idle twice
+    for (const char* text : {"a", "b"}) {  // each ends while the first waits: the slot is idle twice
         platform.write("ann", text);
         pump();
     }
@@ -190,7 +202,7 @@ TEST_F(Runs, an_answer_goes_where_its_question_came_from_even_when_the_session_h
     scripted.then(call_reply("infra__look", object("{}"))).then(text_reply("for D1")).then(text_reply("for D2"));
     platform.write("ann", "one", "D1");
     pump();
-    platform.write("ann", "two", "D2");   // moves the session's route
+    platform.write("ann", "two", "D2");  // moves the session's route
     pump();
     release.set();
     pump();
@@ -245,7 +257,7 @@ TEST_F(Runs, an_abort_after_a_change_began_says_that_its_outcome_is_unknown) {
 }
 
 TEST_F(Runs, a_failure_is_told_and_closes_the_run) {
-    scripted.then(Error(ErrorCode::unavailable, "model away"));   // the built-in responder takes over
+    scripted.then(Error(ErrorCode::unavailable, "model away"));  // the built-in responder takes over
     platform.write("ann", "hello");
     pump();
     ASSERT_THAT(platform.messages, SizeIs(1));
@@ -255,7 +267,8 @@ TEST_F(Runs, a_failure_is_told_and_closes_the_run) {
     scripted.then(call_reply("infra__restart", object(R"({"plan_digest":"abc"})")));
     platform.write("ann", "apply it");
     pump();
-    EXPECT_THAT(platform.messages.back().markdown, HasSubstr("no plan with the digest abc was made in this conversation"));
+    EXPECT_THAT(platform.messages.back().markdown,
+                HasSubstr("no plan with the digest abc was made in this conversation"));
     EXPECT_THAT(query("SELECT state FROM runs ORDER BY state"), ElementsAre("failed", "finished"));
     EXPECT_EQ(tools.calls_of("infra__restart"), 0u);
     EXPECT_THAT(core().approvals.desk().pending(), SizeIs(0));
@@ -272,7 +285,7 @@ TEST_F(Runs, a_begun_change_whose_tool_is_gone_after_a_restart_is_not_called_und
     pump();
     approve();
     crash();
-    tools = agent::testing::ScriptedTools();   // the server does not come back
+    tools = agent::testing::ScriptedTools();  // the server does not come back
     scripted.then(text_reply("I do not know how it ended."));
     ASSERT_TRUE(start());
     pump();
@@ -296,7 +309,8 @@ TEST_F(Runs, a_question_is_still_seen_by_its_run_after_much_was_said_meanwhile) 
     scripted.then(text_reply("done"));
     approve();
     const auto& seen = scripted.asked.back().messages;
-    EXPECT_TRUE(std::any_of(seen.begin(), seen.end(), [](const agent::Message& m) { return m.text == "restart the web server"; }));
+    EXPECT_TRUE(std::any_of(seen.begin(), seen.end(),
+                            [](const agent::Message& m) { return m.text == "restart the web server"; }));
     EXPECT_EQ(seen.back().role, agent::Role::tool);
     EXPECT_EQ(platform.messages.back().markdown, "done");
 }
@@ -306,17 +320,21 @@ TEST_F(Runs, a_grant_is_fresh_when_the_turn_comes_however_long_that_took) {
     io::Event release(runtime);
     tools.add(read_tool("infra__look"), text_result("seen"));
     tools.hold("infra__look", release);
-    scripted.then(call_reply("infra__restart", object("{}"))).then(call_reply("infra__look", object("{}"))).then(text_reply("seen")).then(text_reply("done"));
+    scripted.then(call_reply("infra__restart", object("{}")))
+        .then(call_reply("infra__look", object("{}")))
+        .then(text_reply("seen"))
+        .then(text_reply("done"));
     platform.write("ann", "restart");
     pump();
-    platform.write("ann", "look");   // holds the turn
+    platform.write("ann", "look");  // holds the turn
     pump();
     approve();
     clock.advance(kGrantLife * 2);
     release.set();
     pump();
     ASSERT_EQ(tools.calls_of("infra__restart"), 1u);
-    const std::string payload = *from_base64(tools.contexts.back().grant.substr(0, tools.contexts.back().grant.find('.')));
+    const std::string payload =
+        *from_base64(tools.contexts.back().grant.substr(0, tools.contexts.back().grant.find('.')));
     const auto expires = json::int_at(object(payload), "expiresAt");
     ASSERT_TRUE(expires) << payload;
     EXPECT_EQ(*expires, to_millis(clock.wall() + kGrantLife));
@@ -335,8 +353,9 @@ TEST_F(Runs, events_of_a_turn_come_in_order) {
     scripted.streaming("Hel").then(text_reply("Hello"));
     platform.write("ann", "hi");
     pump();
-    EXPECT_THAT(seen, ElementsAre("sessions.changed send", "session.message", "chat status", "agent lifecycle", "agent assistant", "chat delta", "agent assistant",
-                                  "chat delta", "session.message", "chat final", "agent lifecycle", "sessions.changed agent.input.settled"))
+    EXPECT_THAT(seen, ElementsAre("sessions.changed send", "session.message", "chat status", "agent lifecycle",
+                                  "agent assistant", "chat delta", "agent assistant", "chat delta", "session.message",
+                                  "chat final", "agent lifecycle", "sessions.changed agent.input.settled"))
         << "the first piece at once, the rest together, since no time has passed";
 }
 
@@ -347,7 +366,9 @@ TEST_F(Runs, nothing_leaves_for_a_hosted_model_before_its_record_is_in_the_chain
     model = &hosted;
     ASSERT_TRUE(start());
     int records = 0;
-    power.fails_at = [&](std::string_view step) { return step == "chain.before" && ++records == 2; };   // the first: the question
+    power.fails_at = [&](std::string_view step) {
+        return step == "chain.before" && ++records == 2;
+    };  // the first: the question
     platform.write("ann", "hi");
     pump();
     ASSERT_FALSE(power.on());
@@ -361,7 +382,7 @@ TEST_F(Runs, nothing_leaves_for_a_hosted_model_before_its_record_is_in_the_chain
     ASSERT_THAT(left, SizeIs(1));
     EXPECT_EQ(json::string_or(*json::object_at(left[0], "body"), "model"), "far/away");
     EXPECT_THAT(transcript(kSession), ElementsAre("user: hi", "assistant: Hello."));
-    stop();   // before the model goes
+    stop();  // before the model goes
 }
 
 // The Gateway comes back, the server of the tool does not: what waits for a person is not the server's to withdraw.
@@ -406,9 +427,10 @@ TEST_F(ServerAway, an_approval_stays_and_the_change_is_made_once_the_server_is_b
 TEST_F(ServerAway, an_approved_change_that_could_not_be_sent_is_said_to_have_changed_nothing) {
     wait_and_restart_without_the_server();
     scripted.then(text_reply("It could not be applied."));
-    approve();   // no `back`: the wait for the server ends without it
+    approve();  // no `back`: the wait for the server ends without it
     EXPECT_THAT(tools.calls, SizeIs(0));
-    EXPECT_EQ(scripted.asked.back().messages.back().text, "infra__restart could not be applied: MCP server \"infra\" is not reachable; nothing was changed.");
+    EXPECT_EQ(scripted.asked.back().messages.back().text,
+              "infra__restart could not be applied: MCP server \"infra\" is not reachable; nothing was changed.");
     EXPECT_THAT(query("SELECT count(*) FROM begun_calls"), ElementsAre("0"));
     EXPECT_THAT(audit_records("grant.issued"), SizeIs(0)) << "no permission for what was not to be done";
     EXPECT_THAT(states(), ElementsAre("finished"));

@@ -12,9 +12,9 @@ Task<Result<>> SessionSlot::acquire() {
     auto turn = std::make_shared<io::Event>(runtime_);
     queue_.push_back(turn);
     auto waited = co_await turn->wait();
-    if (waited) co_return Result<>{};   // release() handed the slot over: it is still taken, by us now
+    if (waited) co_return Result<>{};  // release() handed the slot over: it is still taken, by us now
     if (turn->is_set()) {
-        release();                      // handed over just as we were cancelled
+        release();  // handed over just as we were cancelled
     } else {
         std::erase(queue_, turn);
     }

@@ -71,7 +71,7 @@ TEST_F(Slots, who_is_cancelled_just_as_it_is_handed_over_passes_it_on) {
     second.spawn(hold(slot, "b", log, never));
     third.spawn(hold(slot, "c", log, c));
     pump();
-    slot.release();    // as a does: b's turn is set, b has not run yet
+    slot.release();  // as a does: b's turn is set, b has not run yet
     second.cancel();
     c.set();
     pump();

@@ -56,11 +56,14 @@ Task<Result<>> Connection::handshake() {
     co_return co_await greet(request_id, std::move(admitted));
 }
 
-Task<std::variant<Admitted, wire::ConnectFailure>> Connection::take_connect(const std::string& text, const std::string& nonce, std::string& request_id) {
+Task<std::variant<Admitted, wire::ConnectFailure>> Connection::take_connect(const std::string& text,
+                                                                            const std::string& nonce,
+                                                                            std::string& request_id) {
     namespace failure = wire::connect_failure;
     wire::ParsedRequest parsed = wire::parse_request(text);
     request_id = parsed.answer_id;
-    if (!parsed.frame) co_return parsed.frame.error().code() == ErrorCode::protocol ? failure::not_json() : failure::not_a_request();
+    if (!parsed.frame)
+        co_return parsed.frame.error().code() == ErrorCode::protocol ? failure::not_json() : failure::not_a_request();
     if (parsed.frame->method != "connect") co_return failure::first_must_be_connect();
     auto params = wire::parse_connect(parsed.frame->params);
     if (!params) co_return failure::invalid_params(params.error().message());
@@ -94,18 +97,20 @@ Task<Result<>> Connection::greet(const std::string& request_id, Admitted admitte
     socket_->keep_alive(Millis(wire::kTickIntervalMs), Millis(25'000));
     send(wire::write_response(request_id, hello.to_json()));
     ready_ = true;
-    log::info("gateway.client", {{"conn", caller_.conn_id}, {"principal", caller_.principal.id}, {"client", caller_.principal.display}});
+    log::info("gateway.client",
+              {{"conn", caller_.conn_id}, {"principal", caller_.principal.id}, {"client", caller_.principal.display}});
     co_return Result<>{};
 }
 
 void Connection::handle(const std::string& text) {
     wire::ParsedRequest parsed = wire::parse_request(text);
     if (!parsed.frame) {
-        if (parsed.frame.error().code() == ErrorCode::protocol) return;   // not JSON: left alone, as the original does
+        if (parsed.frame.error().code() == ErrorCode::protocol) return;  // not JSON: left alone, as the original does
         return send(wire::write_failure(parsed.answer_id, wire::to_wire(parsed.frame.error())));
     }
     wire::RequestFrame& frame = *parsed.frame;
-    if (auto refusal = wire::refuse_call(frame.method, caller_.scopes)) return send(wire::write_failure(frame.id, *refusal));
+    if (auto refusal = wire::refuse_call(frame.method, caller_.scopes))
+        return send(wire::write_failure(frame.id, *refusal));
     const Method* method = find_handler(frame.method);
     if (!method) return send(wire::write_failure(frame.id, wire::unknown_method(frame.method)));
     if (auto valid = wire::validate_params(*wire::find_method(frame.method), frame.params); !valid) {
@@ -125,7 +130,9 @@ void Connection::handle(const std::string& text) {
 }
 
 Task<> Connection::run_slow(const Method& method, std::string id, json::object params) {
-    std::function<void(const json::object&)> first = [this, id](const json::object& payload) { send(wire::write_response(id, payload)); };
+    std::function<void(const json::object&)> first = [this, id](const json::object& payload) {
+        send(wire::write_response(id, payload));
+    };
     MethodCall call{core_, caller_, std::move(params), std::move(first)};
     const Answer result = co_await method.slow(std::move(call));
     --in_flight_;

@@ -27,7 +27,8 @@ public:
 
 private:
     Task<Result<>> handshake();
-    Task<std::variant<Admitted, wire::ConnectFailure>> take_connect(const std::string& text, const std::string& nonce, std::string& request_id);
+    Task<std::variant<Admitted, wire::ConnectFailure>> take_connect(const std::string& text, const std::string& nonce,
+                                                                    std::string& request_id);
     Task<Result<>> greet(const std::string& request_id, Admitted admitted);
     void handle(const std::string& text);
     Task<> run_slow(const Method& method, std::string id, json::object params);

@@ -13,7 +13,8 @@ constexpr std::size_t kMaxStrangersOfAddress = 256;
 // The page talks to its own origin only, runs no foreign script and is framed by nobody.
 void add_page_headers(io::Headers& headers) {
     headers.set("Content-Security-Policy",
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     headers.set("X-Content-Type-Options", "nosniff");
     headers.set("Referrer-Policy", "no-referrer");
     headers.set("Cache-Control", "no-cache");
@@ -78,7 +79,9 @@ void Server::drop_device(const std::string& device_id) {
 }
 
 // Holds the connection while it says goodbye.
-Task<> Server::close_revoked(std::shared_ptr<Connection> connection) { co_await connection->close(1008, "device token revoked"); }
+Task<> Server::close_revoked(std::shared_ptr<Connection> connection) {
+    co_await connection->close(1008, "device token revoked");
+}
 
 Task<> Server::tick() {
     for (;;) {
@@ -86,7 +89,8 @@ Task<> Server::tick() {
         if (!slept) co_return;
         Event beat;
         beat.name = "tick";
-        beat.payload = std::make_shared<const std::string>(fmt::format(R"({{"ts":{}}})", to_millis(core_.clock.wall())));
+        beat.payload =
+            std::make_shared<const std::string>(fmt::format(R"({{"ts":{}}})", to_millis(core_.clock.wall())));
         beat.audience = Audience::everyone;
         tell(beat);
     }
@@ -102,7 +106,9 @@ Task<> Server::exchange(std::shared_ptr<io::Exchange> exchange) {
 
     io::ServerResponse response;
     if (!core_.authenticator.host_allowed(peer.host)) {
-        response = io::ServerResponse::text(403, "Forbidden: this Gateway is not known by that Host name. Add it to gateway.controlUi.allowedOrigins.\n");
+        response = io::ServerResponse::text(
+            403,
+            "Forbidden: this Gateway is not known by that Host name. Add it to gateway.controlUi.allowedOrigins.\n");
     } else if (request.is_websocket_upgrade) {
         co_return co_await upgrade(exchange, std::move(peer));
     } else if (request.method != "GET" && request.method != "HEAD") {
@@ -123,7 +129,9 @@ io::ServerResponse Server::readiness() const {
     json::array failing;
     if (!core_.tools_ready->is_set()) failing.push_back("mcp-servers");
     const bool ready = failing.empty();
-    json::object o{{"ready", ready}, {"failing", std::move(failing)}, {"uptimeMs", (core_.clock.wall() - core_.started_at).count()}};
+    json::object o{{"ready", ready},
+                   {"failing", std::move(failing)},
+                   {"uptimeMs", (core_.clock.wall() - core_.started_at).count()}};
     return io::ServerResponse::json(ready ? 200 : 503, json::write(o));
 }
 

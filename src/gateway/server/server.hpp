@@ -10,7 +10,7 @@ namespace pincer::gateway {
 
 // Files of the web page, by path; compiled into the program (web/).
 struct WebAsset {
-    std::string_view path;           // "/", "/app.js"
+    std::string_view path;  // "/", "/app.js"
     std::string_view content_type;
     std::string_view bytes;
 };

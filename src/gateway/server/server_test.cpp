@@ -10,14 +10,16 @@ using agent::testing::text_reply;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 using testing::object;
+using ::testing::SizeIs;
 
 constexpr Millis kSoon{5'000};
 
 json::object connect_params(std::string token = testing::kToken, std::string scopes = R"(["operator.admin"])") {
-    return object(fmt::format(R"({{"minProtocol":4,"maxProtocol":4,"client":{{"id":"cli","version":"1","platform":"linux","mode":"cli"}},"role":"operator",
-                                  "scopes":{},"auth":{{"token":"{}"}}}})", scopes, token));
+    return object(fmt::format(
+        R"({{"minProtocol":4,"maxProtocol":4,"client":{{"id":"cli","version":"1","platform":"linux","mode":"cli"}},"role":"operator",
+                                  "scopes":{},"auth":{{"token":"{}"}}}})",
+        scopes, token));
 }
 
 // Real sockets on the loopback, and io's own WebSocket on the other end.
@@ -34,7 +36,8 @@ protected:
         io::WsConnectOptions options;
         options.egress.allow_hosts = {"127.0.0.1"};
         for (auto& [name, value] : headers) options.headers.set(name, value);
-        return run(connector->connect(*io::parse_url(fmt::format("ws://127.0.0.1:{}/", port())), std::move(options), Deadline::after(kSoon)));
+        return run(connector->connect(*io::parse_url(fmt::format("ws://127.0.0.1:{}/", port())), std::move(options),
+                                      Deadline::after(kSoon)));
     }
     json::object receive(io::WebSocket& socket) {
         auto message = run(socket.receive(Deadline::after(kSoon)));
@@ -97,7 +100,7 @@ TEST_F(Servers, first_frames_that_are_wrong_close_with_their_code) {
     struct Row {
         std::string frame;
         std::uint16_t code;
-        std::string said;   // "": no answer at all
+        std::string said;  // "": no answer at all
     };
     json::object protocol = connect_params();
     protocol["minProtocol"] = 2;
@@ -106,16 +109,19 @@ TEST_F(Servers, first_frames_that_are_wrong_close_with_their_code) {
         {"garbage", 1000, ""},
         {R"({"type":"req"})", 1008, ""},
         {wire::write_request("1", "health", json::object{}), 1008, "invalid handshake: first request must be connect"},
-        {wire::write_request("1", "connect", json::object{}), 1008, "invalid connect params: must have required property 'minProtocol'"},
+        {wire::write_request("1", "connect", json::object{}), 1008,
+         "invalid connect params: must have required property 'minProtocol'"},
         {wire::write_request("1", "connect", protocol), 1002, "protocol mismatch"},
-        {wire::write_request("1", "connect", connect_params("wrong")), 1008, "unauthorized: gateway token mismatch (provide gateway auth token)"},
+        {wire::write_request("1", "connect", connect_params("wrong")), 1008,
+         "unauthorized: gateway token mismatch (provide gateway auth token)"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.frame.substr(0, 60));
         Socket socket = dial();
         receive(*socket);
         send(*socket, row.frame);
-        if (!row.said.empty()) EXPECT_EQ(json::string_or(receive(*socket).at("error").as_object(), "message"), row.said);
+        if (!row.said.empty())
+            EXPECT_EQ(json::string_or(receive(*socket).at("error").as_object(), "message"), row.said);
         EXPECT_EQ(closed(*socket).code, row.code);
     }
 }
@@ -128,9 +134,10 @@ TEST_F(Servers, frames_are_small_before_hello_and_bounded_after_it) {
     Socket known = client();
     json::object large{{"key", std::string(200'000, 'k')}};
     EXPECT_EQ(ask(*known, "sessions.describe", large).at("ok"), true);
-    known->set_max_buffered_bytes(2 * wire::kMaxPayloadBytes);   // our end would refuse to send it otherwise
+    known->set_max_buffered_bytes(2 * wire::kMaxPayloadBytes);  // our end would refuse to send it otherwise
     send(*known, std::string(wire::kMaxPayloadBytes + 1, 'x'));
-    EXPECT_THAT(closed(*known).code, ::testing::AnyOf(1009, 1006)) << "1006: the close was overtaken by the reset of what we were still sending";
+    EXPECT_THAT(closed(*known).code, ::testing::AnyOf(1009, 1006))
+        << "1006: the close was overtaken by the reset of what we were still sending";
     EXPECT_EQ(ask(*client(), "health").at("ok"), true);
 }
 
@@ -140,8 +147,15 @@ TEST_F(Servers, after_hello_garbage_is_ignored_and_mistakes_are_answered) {
     send(*socket, R"({"type":"req","id":"7"})");
     EXPECT_EQ(receive(*socket).at("id"), "7");
     EXPECT_EQ(ask(*socket, "no.such").at("error").as_object().at("message"), "missing scope: operator.admin");
-    EXPECT_EQ(ask(*socket, "chat.send", {{"sessionKey", "main"}}).at("error").as_object().at("details").as_object().at("missingScope"), "operator.write");
-    EXPECT_EQ(ask(*socket, "sessions.list", {{"bogus", 1}}).at("error").as_object().at("message"), "invalid sessions.list params: at root: unexpected property 'bogus'");
+    EXPECT_EQ(ask(*socket, "chat.send", {{"sessionKey", "main"}})
+                  .at("error")
+                  .as_object()
+                  .at("details")
+                  .as_object()
+                  .at("missingScope"),
+              "operator.write");
+    EXPECT_EQ(ask(*socket, "sessions.list", {{"bogus", 1}}).at("error").as_object().at("message"),
+              "invalid sessions.list params: at root: unexpected property 'bogus'");
     EXPECT_EQ(ask(*socket, "health").at("ok"), true);
 }
 
@@ -150,17 +164,20 @@ TEST_F(Servers, hosts_and_origins_that_are_not_ours) {
     Socket socket = dial({{"Origin", "https://evil.example"}});
     receive(*socket);
     send(*socket, wire::write_request("1", "connect", connect_params()));
-    EXPECT_EQ(receive(*socket).at("error").as_object().at("details").as_object().at("code"), "CONTROL_UI_ORIGIN_NOT_ALLOWED");
+    EXPECT_EQ(receive(*socket).at("error").as_object().at("details").as_object().at("code"),
+              "CONTROL_UI_ORIGIN_NOT_ALLOWED");
     EXPECT_EQ(closed(*socket).code, 1008);
     // Behind a proxy nobody is "on this machine": the shared secret alone is not enough.
     Socket proxied = dial({{"X-Forwarded-For", "203.0.113.9"}});
     receive(*proxied);
     send(*proxied, wire::write_request("1", "connect", connect_params()));
-    EXPECT_EQ(receive(*proxied).at("error").as_object().at("details").as_object().at("code"), "DEVICE_IDENTITY_REQUIRED");
+    EXPECT_EQ(receive(*proxied).at("error").as_object().at("details").as_object().at("code"),
+              "DEVICE_IDENTITY_REQUIRED");
 }
 
 TEST_F(Servers, events_go_to_whom_they_concern_each_with_its_own_seq) {
-    Socket reader = client(R"(["operator.read"])"), quiet = client(R"(["operator.read"])"), approver = client(R"(["operator.approvals"])");
+    Socket reader = client(R"(["operator.read"])"), quiet = client(R"(["operator.read"])"),
+           approver = client(R"(["operator.approvals"])");
     ask(*reader, "sessions.subscribe");
     ask(*quiet, "sessions.messages.subscribe", {{"key", "agent:main:other"}});
     scripted.then(text_reply("hello"));
@@ -187,13 +204,17 @@ TEST_F(Servers, events_go_to_whom_they_concern_each_with_its_own_seq) {
 TEST_F(Servers, an_approval_is_told_to_approvers_alone_and_answered_in_two_phases) {
     Socket asker = client(), boss = client(R"(["operator.approvals"])"), reader = client(R"(["operator.read"])");
     ask(*reader, "sessions.subscribe");
-    send(*asker, wire::write_request("ask", "plugin.approval.request", object(R"({"title":"Restart","description":"web","twoPhase":true,"timeoutMs":60000})")));
+    send(*asker,
+         wire::write_request("ask", "plugin.approval.request",
+                             object(R"({"title":"Restart","description":"web","twoPhase":true,"timeoutMs":60000})")));
     const auto requested = until(*boss, "plugin.approval.requested").back().at("payload").as_object();
     json::object first = receive(*asker);
     while (first.contains("event")) first = receive(*asker);
     EXPECT_EQ(first.at("payload").as_object().at("status"), "accepted");
-    const json::object refused = ask(*boss, "plugin.approval.resolve", {{"id", requested.at("id")}, {"decision", "allow-once"}});
-    EXPECT_EQ(refused.at("error").as_object().at("details").as_object().at("reason"), "APPROVAL_SELF") << "who holds the secret is one person";
+    const json::object refused =
+        ask(*boss, "plugin.approval.resolve", {{"id", requested.at("id")}, {"decision", "allow-once"}});
+    EXPECT_EQ(refused.at("error").as_object().at("details").as_object().at("reason"), "APPROVAL_SELF")
+        << "who holds the secret is one person";
     EXPECT_EQ(ask(*boss, "plugin.approval.resolve", {{"id", requested.at("id")}, {"decision", "deny"}}).at("ok"), true);
     json::object last = receive(*asker);
     while (last.contains("event")) last = receive(*asker);
@@ -205,18 +226,21 @@ TEST_F(Servers, an_approval_is_told_to_approvers_alone_and_answered_in_two_phase
 
 TEST_F(Servers, a_connection_that_goes_takes_its_waiting_calls_along) {
     Socket asker = client();
-    send(*asker, wire::write_request("ask", "plugin.approval.request", object(R"({"title":"Restart","description":"web"})")));
+    send(*asker,
+         wire::write_request("ask", "plugin.approval.request", object(R"({"title":"Restart","description":"web"})")));
     until(*asker, "plugin.approval.requested");
     run(asker->close(1000, "bye"));
     asker.reset();
     Socket other = client();
-    EXPECT_EQ(ask(*other, "plugin.approval.list").at("payload").as_array().size(), 1u) << "the request itself is durable";
+    EXPECT_EQ(ask(*other, "plugin.approval.list").at("payload").as_array().size(), 1u)
+        << "the request itself is durable";
 }
 
 TEST_F(Servers, calls_that_wait_are_bounded) {
     Socket socket = client();
     const json::object request = object(R"({"title":"Restart","description":"web"})");
-    for (std::size_t i = 0; i <= kMaxCallsInFlight; ++i) send(*socket, wire::write_request(fmt::format("w{}", i), "plugin.approval.request", request));
+    for (std::size_t i = 0; i <= kMaxCallsInFlight; ++i)
+        send(*socket, wire::write_request(fmt::format("w{}", i), "plugin.approval.request", request));
     json::object frame;
     do {
         frame = receive(*socket);
@@ -231,8 +255,9 @@ TEST_F(Servers, a_client_that_does_not_read_is_dropped_and_nobody_else_waits) {
     ask(*deaf, "sessions.subscribe");
     Event event;
     event.name = "session.message";
-    event.payload = std::make_shared<const std::string>(json::write(json::object{{"text", std::string(4u << 20, 'x')}}));
-    for (int i = 0; i < 24; ++i) {   // 96 MB, above maxBufferedBytes and any socket buffer
+    event.payload =
+        std::make_shared<const std::string>(json::write(json::object{{"text", std::string(4u << 20, 'x')}}));
+    for (int i = 0; i < 24; ++i) {  // 96 MB, above maxBufferedBytes and any socket buffer
         core().events.publish(event);
         EXPECT_EQ(until(*reader, "session.message").size(), 1u);
     }
@@ -246,7 +271,8 @@ TEST_F(Servers, revoking_a_device_ends_its_connection_in_the_middle_of_a_stream)
     const json::object challenge = receive(*device);
     auto parsed = wire::parse_connect(json::value(connect_params(testing::kToken, R"(["operator.read"])")));
     ASSERT_TRUE(parsed);
-    wire::sign_device(*parsed, key, json::string_or(challenge.at("payload").as_object(), "nonce"), to_millis(clock.wall()));
+    wire::sign_device(*parsed, key, json::string_or(challenge.at("payload").as_object(), "nonce"),
+                      to_millis(clock.wall()));
     send(*device, wire::write_request("1", "connect", wire::to_json(*parsed)));
     ASSERT_EQ(receive(*device).at("ok"), true);
     ask(*device, "sessions.subscribe");
@@ -273,7 +299,8 @@ TEST_F(Servers, revoking_a_device_ends_its_connection_in_the_middle_of_a_stream)
     EXPECT_EQ(device->close_status().reason, "device token revoked");
     EXPECT_THAT(rest, ::testing::Not(HasSubstr("after")));
     EXPECT_THAT(json::write(until(*reader, "session.message").back()), HasSubstr("before"));
-    EXPECT_THAT(json::write(until(*reader, "session.message").back()), HasSubstr("after")) << "nobody else is concerned";
+    EXPECT_THAT(json::write(until(*reader, "session.message").back()), HasSubstr("after"))
+        << "nobody else is concerned";
     const json::object unknown = ask(*boss, "device.pair.remove", {{"deviceId", "nobody"}}).at("error").as_object();
     EXPECT_EQ(unknown.at("details").as_object().at("reason"), "DEVICE_NOT_FOUND");
 }
@@ -283,17 +310,22 @@ TEST_F(Servers, a_device_that_may_do_more_is_not_ended_by_one_that_may_do_less) 
     Socket device = dial();
     const json::object challenge = receive(*device);
     auto parsed = wire::parse_connect(json::value(connect_params(testing::kToken, R"(["operator.admin"])")));
-    wire::sign_device(*parsed, key, json::string_or(challenge.at("payload").as_object(), "nonce"), to_millis(clock.wall()));
+    wire::sign_device(*parsed, key, json::string_or(challenge.at("payload").as_object(), "nonce"),
+                      to_millis(clock.wall()));
     send(*device, wire::write_request("1", "connect", wire::to_json(*parsed)));
     ASSERT_EQ(receive(*device).at("ok"), true);
     Socket lesser = client(R"(["operator.pairing"])");
     for (const char* method : {"device.token.revoke", "device.pair.remove"}) {
         json::object params{{"deviceId", parsed->device->id}};
         if (std::string_view(method) == "device.token.revoke") params["role"] = "operator";
-        EXPECT_EQ(ask(*lesser, method, params).at("error").as_object().at("details").as_object().at("reason"), "DEVICE_OUTRANKS_CALLER") << method;
+        EXPECT_EQ(ask(*lesser, method, params).at("error").as_object().at("details").as_object().at("reason"),
+                  "DEVICE_OUTRANKS_CALLER")
+            << method;
     }
     EXPECT_EQ(ask(*device, "health").at("ok"), true);
-    send(*device, wire::write_request("end", "device.pair.remove", json::object{{"deviceId", parsed->device->id}}));   // its own access it may always end
+    send(*device,
+         wire::write_request("end", "device.pair.remove",
+                             json::object{{"deviceId", parsed->device->id}}));  // its own access it may always end
     EXPECT_EQ(closed(*device).code, 1008);
 }
 

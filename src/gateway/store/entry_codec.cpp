@@ -8,7 +8,8 @@ namespace pincer::gateway {
 namespace {
 
 RunState run_state(std::string_view name) {
-    for (RunState state : {RunState::queued, RunState::running, RunState::waiting, RunState::finished, RunState::aborted}) {
+    for (RunState state :
+         {RunState::queued, RunState::running, RunState::waiting, RunState::finished, RunState::aborted}) {
         if (name_of(state) == name) return state;
     }
     return RunState::failed;
@@ -107,28 +108,32 @@ Delivery delivery_from(const storage::Row& row) {
 
 Result<Session> read_session(storage::Connection& c, const std::string& key) {
     std::optional<Session> found;
-    PINCER_CHECK(c.query(fmt::format("SELECT {} FROM sessions WHERE key = ?", kSessionColumns), {key}, [&](const storage::Row& row) {
-        found = session_from(row);
-        return false;
-    }));
+    PINCER_CHECK(c.query(fmt::format("SELECT {} FROM sessions WHERE key = ?", kSessionColumns), {key},
+                         [&](const storage::Row& row) {
+                             found = session_from(row);
+                             return false;
+                         }));
     if (!found) return PINCER_FAIL(not_found, "no session \"{}\"", key);
     return *std::move(found);
 }
 
 Result<> ensure_session(storage::Connection& c, const Session& s, std::int64_t now) {
-    PINCER_CHECK(c.execute(
-        "INSERT INTO sessions (key, session_id, agent_id, kind, channel, account_id, recipient, thread_id, display_name, created_at, updated_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        {s.key, s.session_id, s.agent_id, std::string(s.kind == SessionKind::group ? "group" : "direct"), s.route.channel, s.route.account_id,
-         s.route.to, s.route.thread_id, s.display_name, now, now}));
+    PINCER_CHECK(
+        c.execute("INSERT INTO sessions (key, session_id, agent_id, kind, channel, account_id, recipient, thread_id, "
+                  "display_name, created_at, updated_at) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                  {s.key, s.session_id, s.agent_id, std::string(s.kind == SessionKind::group ? "group" : "direct"),
+                   s.route.channel, s.route.account_id, s.route.to, s.route.thread_id, s.display_name, now, now}));
     return {};
 }
 
 Result<> upsert_session(storage::Connection& c, const Session& s, std::int64_t now) {
     PINCER_CHECK(ensure_session(c, s, now));
-    PINCER_CHECK(c.execute("UPDATE sessions SET channel = ?, account_id = ?, recipient = ?, thread_id = ?, "
-                           "display_name = CASE ? WHEN '' THEN display_name ELSE ? END, updated_at = ? WHERE key = ?",
-                           {s.route.channel, s.route.account_id, s.route.to, s.route.thread_id, s.display_name, s.display_name, now, s.key}));
+    PINCER_CHECK(
+        c.execute("UPDATE sessions SET channel = ?, account_id = ?, recipient = ?, thread_id = ?, "
+                  "display_name = CASE ? WHEN '' THEN display_name ELSE ? END, updated_at = ? WHERE key = ?",
+                  {s.route.channel, s.route.account_id, s.route.to, s.route.thread_id, s.display_name, s.display_name,
+                   now, s.key}));
     return {};
 }
 
@@ -136,13 +141,18 @@ Result<Entry> insert_entry(storage::Connection& c, Entry entry, std::int64_t now
     PINCER_TRY(const Session session, read_session(c, entry.session_key));
     entry.seq = session.last_seq + 1;
     if (entry.message.timestamp_ms == 0) entry.message.timestamp_ms = now;
-    const std::string role = entry.message.role == agent::Role::user ? "user" : entry.message.role == agent::Role::tool ? "tool" : "assistant";
-    PINCER_CHECK(c.execute("INSERT INTO messages (session_key, seq, id, run_id, role, visible, at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                           {entry.session_key, entry.seq, entry.id, entry.run_id, role, std::int64_t(entry.visible), now, json::write(entry_body(entry))}));
+    const std::string role = entry.message.role == agent::Role::user   ? "user"
+                             : entry.message.role == agent::Role::tool ? "tool"
+                                                                       : "assistant";
+    PINCER_CHECK(c.execute(
+        "INSERT INTO messages (session_key, seq, id, run_id, role, visible, at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        {entry.session_key, entry.seq, entry.id, entry.run_id, role, std::int64_t(entry.visible), now,
+         json::write(entry_body(entry))}));
     const bool titles = entry.visible && session.title.empty() && entry.message.role == agent::Role::user;
-    PINCER_CHECK(c.execute("UPDATE sessions SET last_seq = ?, updated_at = ?, title = ?, preview = ? WHERE key = ?",
-                           {entry.seq, now, titles ? one_line(entry.message.text, kTitleBytes) : session.title,
-                            entry.visible ? one_line(entry.message.text, kPreviewBytes) : session.preview, entry.session_key}));
+    PINCER_CHECK(
+        c.execute("UPDATE sessions SET last_seq = ?, updated_at = ?, title = ?, preview = ? WHERE key = ?",
+                  {entry.seq, now, titles ? one_line(entry.message.text, kTitleBytes) : session.title,
+                   entry.visible ? one_line(entry.message.text, kPreviewBytes) : session.preview, entry.session_key}));
     if (entry.visible) {
         const json::object reference{{"sessionKey", entry.session_key}, {"messageId", entry.id}};
         PINCER_TRY(entry.event_id, insert_event(c, "session.message", json::write(reference), now));
@@ -150,21 +160,24 @@ Result<Entry> insert_entry(storage::Connection& c, Entry entry, std::int64_t now
     return entry;
 }
 
-Result<std::int64_t> insert_event(storage::Connection& c, const std::string& name, const std::string& payload, std::int64_t now) {
+Result<std::int64_t> insert_event(storage::Connection& c, const std::string& name, const std::string& payload,
+                                  std::int64_t now) {
     PINCER_CHECK(c.execute("INSERT INTO events (name, payload, at) VALUES (?, ?, ?)", {name, payload, now}));
     return c.last_insert_id();
 }
 
 Result<> insert_delivery(storage::Connection& c, const Delivery& d, std::int64_t now) {
-    PINCER_CHECK(c.execute(
-        "INSERT INTO deliveries (id, purpose, subject, channel, account_id, recipient, thread_id, body, state, created_at, updated_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
-        {d.out.delivery_id, d.purpose, d.subject, d.out.route.channel, d.out.route.account_id, d.out.route.to, d.out.route.thread_id,
-         json::write(outgoing_to_json(d.out)), now, now}));
+    PINCER_CHECK(
+        c.execute("INSERT INTO deliveries (id, purpose, subject, channel, account_id, recipient, thread_id, body, "
+                  "state, created_at, updated_at) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
+                  {d.out.delivery_id, d.purpose, d.subject, d.out.route.channel, d.out.route.account_id, d.out.route.to,
+                   d.out.route.thread_id, json::write(outgoing_to_json(d.out)), now, now}));
     return {};
 }
 
-Result<> update_run(storage::Connection& c, const std::string& id, RunState state, const std::string& error, std::int64_t now) {
+Result<> update_run(storage::Connection& c, const std::string& id, RunState state, const std::string& error,
+                    std::int64_t now) {
     PINCER_TRY(const auto changed, c.execute("UPDATE runs SET state = ?, error = ?, updated_at = ? WHERE id = ?",
                                              {std::string(name_of(state)), error, now, id}));
     if (changed == 0) return PINCER_FAIL(not_found, "no run \"{}\"", id);

@@ -7,7 +7,8 @@ json::array content_blocks(const agent::Message& message) {
     json::array blocks;
     if (!message.text.empty()) blocks.push_back(json::object{{"type", "text"}, {"text", message.text}});
     for (const agent::ToolCall& call : message.tool_calls) {
-        blocks.push_back(json::object{{"type", "toolCall"}, {"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
+        blocks.push_back(
+            json::object{{"type", "toolCall"}, {"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
     }
     return blocks;
 }
@@ -81,7 +82,8 @@ json::object route_to_json(const channels::Route& route) {
 }
 
 channels::Route route_from_json(const json::object& o) {
-    return {json::string_or(o, "channel"), json::string_or(o, "accountId"), json::string_or(o, "to"), json::string_or(o, "threadId")};
+    return {json::string_or(o, "channel"), json::string_or(o, "accountId"), json::string_or(o, "to"),
+            json::string_or(o, "threadId")};
 }
 
 json::object outgoing_to_json(const channels::Outgoing& out) {
@@ -91,7 +93,8 @@ json::object outgoing_to_json(const channels::Outgoing& out) {
         for (const auto& button : row) cells.push_back(button_to_json(button));
         rows.push_back(std::move(cells));
     }
-    return {{"markdown", out.markdown}, {"buttons", std::move(rows)}, {"editOf", out.edit_of}, {"replyTo", out.reply_to}};
+    return {
+        {"markdown", out.markdown}, {"buttons", std::move(rows)}, {"editOf", out.edit_of}, {"replyTo", out.reply_to}};
 }
 
 Result<channels::Outgoing> outgoing_from_json(const json::object& o) {
@@ -107,7 +110,8 @@ Result<channels::Outgoing> outgoing_from_json(const json::object& o) {
                 if (!cell.is_object()) continue;
                 const json::object& b = cell.get_object();
                 const auto style = json::int_at(b, "style").value_or(0);
-                channels::Button button{json::string_or(b, "label"), json::string_or(b, "token"), channels::ButtonStyle(style)};
+                channels::Button button{json::string_or(b, "label"), json::string_or(b, "token"),
+                                        channels::ButtonStyle(style)};
                 cells.push_back(std::move(button));
             }
         }

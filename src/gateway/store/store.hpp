@@ -1,9 +1,9 @@
 // The Gateway's memory: sessions in memory and on disk, transcripts, runs, deliveries, pairings, the event log.
 // Every Task here has committed when it answers; every plain function reads memory or an index and is quick.
 //
-// The methods are shaped like the things that must happen together: accepting a message writes the event id (so that it is
-// never accepted twice), the transcript and the run in one transaction; an answer writes the transcript, the delivery and
-// the end of the run in one. A crash therefore leaves either all of it or none.
+// The methods are shaped like the things that must happen together: accepting a message writes the event id (so that it
+// is never accepted twice), the transcript and the run in one transaction; an answer writes the transcript, the
+// delivery and the end of the run in one. A crash therefore leaves either all of it or none.
 #pragma once
 
 #include <deque>
@@ -23,7 +23,7 @@ namespace pincer::gateway {
 struct SessionFilter {
     std::size_t limit = 50;
     std::size_t offset = 0;
-    std::string search;      // in key, name, title; without case
+    std::string search;  // in key, name, title; without case
     std::string channel;
 };
 
@@ -34,14 +34,14 @@ struct NewestFirst {
 };
 
 struct SessionPage {
-    std::vector<const Session*> rows;   // newest first; valid until the next await
+    std::vector<const Session*> rows;  // newest first; valid until the next await
     std::size_t total = 0;
 };
 
 // A user's message on its way in.
 struct Accepted {
-    bool duplicate = false;   // known already: nothing was written
-    Entry entry;              // the question, when it was not
+    bool duplicate = false;  // known already: nothing was written
+    Entry entry;             // the question, when it was not
 };
 
 struct Arrival {
@@ -49,14 +49,14 @@ struct Arrival {
     std::string channel;
     std::string account_id;
     std::string event_id;
-    Session session;          // key, route, kind, display name: created when it is new
-    std::string text;         // for the agent
+    Session session;   // key, route, kind, display name: created when it is new
+    std::string text;  // for the agent
     std::string run_id;
     std::string principal;
     std::string principal_display;
     bool sender_is_owner = false;
-    channels::Route reply_to;     // where the answer is delivered; incomplete or webchat: nowhere but the transcript
-    bool moves_session = true;    // the session's route becomes the arrival's; false: only a new session takes it
+    channels::Route reply_to;   // where the answer is delivered; incomplete or webchat: nowhere but the transcript
+    bool moves_session = true;  // the session's route becomes the arrival's; false: only a new session takes it
 };
 
 struct BegunCall {
@@ -66,14 +66,14 @@ struct BegunCall {
 
 // What we said on our own, outside of any run.
 struct Said {
-    bool duplicate = false;   // said before under this key: nothing was written
+    bool duplicate = false;  // said before under this key: nothing was written
     std::optional<Entry> entry;
 };
 
 struct LoggedEvent {
     std::int64_t id = 0;
     std::string name;
-    std::string payload;   // JSON text
+    std::string payload;  // JSON text
 };
 
 struct PairingRequest {
@@ -111,17 +111,19 @@ public:
     Task<Result<>> save_cursor(std::string channel, std::string account, std::string position);
 
     // Runs
-    Result<std::vector<Run>> open_runs() const;            // those of one session in the order of their questions
+    Result<std::vector<Run>> open_runs() const;  // those of one session in the order of their questions
     std::optional<Run> find_run(std::string_view id) const;
     Task<Result<>> set_run_state(std::string run_id, RunState state, std::string error = "");
     // One entry of a run's transcript (tool traffic, an injected note).
     Task<Result<Entry>> append(std::string session_key, std::string run_id, agent::Message message, bool visible);
     // The last entry of a run with what must happen with it: the delivery (if any) and the end of the run.
-    Task<Result<Entry>> append_answer(std::string session_key, std::string run_id, agent::Message message, std::optional<Delivery> delivery, RunState end);
+    Task<Result<Entry>> append_answer(std::string session_key, std::string run_id, agent::Message message,
+                                      std::optional<Delivery> delivery, RunState end);
     // A note without a run: once for each key of an account, with its delivery. `session_key` "": into no transcript.
-    Task<Result<Said>> say(std::string account, std::string idempotency_key, std::string session_key, agent::Message message,
-                           std::optional<Delivery> delivery);
-    Task<Result<bool>> mark_call_begun(std::string run_id, std::string call_id, std::string tool);  // false: it was marked before
+    Task<Result<Said>> say(std::string account, std::string idempotency_key, std::string session_key,
+                           agent::Message message, std::optional<Delivery> delivery);
+    Task<Result<bool>> mark_call_begun(std::string run_id, std::string call_id,
+                                       std::string tool);  // false: it was marked before
     // Calls that were begun and whose result was never written: {id, tool}.
     Result<std::vector<BegunCall>> unsettled_calls(const Run& run) const;
     std::optional<std::string> approval_of_call(std::string_view run_id, std::string_view call_id) const;
@@ -131,14 +133,17 @@ public:
     Task<Result<Delivery>> enqueue(Delivery delivery);
     Result<std::vector<Delivery>> open_deliveries() const;  // in order
     Result<std::vector<Delivery>> deliveries_of(std::string_view subject) const;
-    Result<std::vector<Delivery>> cards_without_outcome() const;   // approval cards that arrived and were never rewritten
-    Task<Result<>> set_delivery(std::string id, DeliveryState state, int attempts, std::vector<std::string> refs, std::string error);
+    Result<std::vector<Delivery>> cards_without_outcome()
+        const;  // approval cards that arrived and were never rewritten
+    Task<Result<>> set_delivery(std::string id, DeliveryState state, int attempts, std::vector<std::string> refs,
+                                std::string error);
 
     // Pairing
     std::vector<std::string> paired(const std::string& channel, const std::string& account) const;
-    std::vector<PairingRequest> pairing_requests(const std::string& channel) const;   // not expired
+    std::vector<PairingRequest> pairing_requests(const std::string& channel) const;  // not expired
     // Reuses a pending code of the same sender, until it expires. rate_limited once kMaxPendingPairings wait.
-    Task<Result<PairingRequest>> request_pairing(std::string channel, std::string account, std::string sender_id, std::string display);
+    Task<Result<PairingRequest>> request_pairing(std::string channel, std::string account, std::string sender_id,
+                                                 std::string display);
     // Codes are taken in either case. Errors: not_found, expired.
     Task<Result<PairingRequest>> approve_pairing(std::string channel, std::string code, std::string approved_by);
 
@@ -154,7 +159,8 @@ public:
     const Clock& clock() const { return clock_; }
 
 private:
-    Store(storage::Database& db, const Clock& clock, crypto::Random& random) : db_(db), clock_(clock), random_(random) {}
+    Store(storage::Database& db, const Clock& clock, crypto::Random& random)
+        : db_(db), clock_(clock), random_(random) {}
     Result<> load();
     Session& remember(const Session& session);
     void note_event(std::int64_t id);
@@ -164,8 +170,8 @@ private:
     const Clock& clock_;
     crypto::Random& random_;
     std::map<std::string, Session, std::less<>> sessions_;
-    std::set<const Session*, NewestFirst> by_update_;            // into sessions_
-    std::map<std::string, Run, std::less<>> live_runs_;          // queued, running, waiting
+    std::set<const Session*, NewestFirst> by_update_;    // into sessions_
+    std::map<std::string, Run, std::less<>> live_runs_;  // queued, running, waiting
     std::map<std::pair<std::string, std::string>, std::vector<std::string>> paired_;
     std::int64_t oldest_event_ = 0;
     std::int64_t newest_event_ = 0;

@@ -27,21 +27,24 @@ Result<std::unique_ptr<Store>> Store::open(storage::Database& db, const Clock& c
 
 Result<> Store::load() {
     return db_.read([this](storage::Connection& c) -> Result<> {
-        PINCER_CHECK(c.query(fmt::format("SELECT {} FROM sessions", kSessionColumns), {}, [this](const storage::Row& row) {
-            remember(session_from(row));
-            return true;
-        }));
-        PINCER_CHECK(c.query("SELECT channel, account_id, sender_id FROM paired_senders", {}, [this](const storage::Row& row) {
-            paired_[{row.text(0), row.text(1)}].push_back(row.text(2));
-            return true;
-        }));
-        PINCER_CHECK(c.query("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM events", {}, [this](const storage::Row& row) {
-            oldest_event_ = row.integer(0);
-            newest_event_ = row.integer(1);
-            return false;
-        }));
-        return c.query(fmt::format("SELECT {} FROM runs WHERE state IN ('queued', 'running', 'waiting')", kRunColumns), {},
-                       [this](const storage::Row& row) {
+        PINCER_CHECK(
+            c.query(fmt::format("SELECT {} FROM sessions", kSessionColumns), {}, [this](const storage::Row& row) {
+                remember(session_from(row));
+                return true;
+            }));
+        PINCER_CHECK(
+            c.query("SELECT channel, account_id, sender_id FROM paired_senders", {}, [this](const storage::Row& row) {
+                paired_[{row.text(0), row.text(1)}].push_back(row.text(2));
+                return true;
+            }));
+        PINCER_CHECK(c.query("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM events", {},
+                             [this](const storage::Row& row) {
+                                 oldest_event_ = row.integer(0);
+                                 newest_event_ = row.integer(1);
+                                 return false;
+                             }));
+        return c.query(fmt::format("SELECT {} FROM runs WHERE state IN ('queued', 'running', 'waiting')", kRunColumns),
+                       {}, [this](const storage::Row& row) {
                            Run run = run_from(row);
                            live_runs_.insert_or_assign(run.id, run);
                            return true;
@@ -91,12 +94,13 @@ const Session* Store::find_by_id(std::string_view session_id) const {
 Task<Result<bool>> Store::remove_session(std::string key) {
     std::function<Result<bool>(storage::Connection&)> work = [key](storage::Connection& c) -> Result<bool> {
         bool busy = false;
-        PINCER_CHECK(c.query("SELECT 1 FROM runs WHERE session_key = ? AND state IN ('queued', 'running', 'waiting')", {key},
-                             [&](const storage::Row&) { return !(busy = true); }));
+        PINCER_CHECK(c.query("SELECT 1 FROM runs WHERE session_key = ? AND state IN ('queued', 'running', 'waiting')",
+                             {key}, [&](const storage::Row&) { return !(busy = true); }));
         if (busy) return PINCER_FAIL(conflict, "the session has a run at work; abort it first");
-        for (const char* sql : {"DELETE FROM begun_calls WHERE run_id IN (SELECT id FROM runs WHERE session_key = ?)",
-                                "DELETE FROM gated_calls WHERE run_id IN (SELECT id FROM runs WHERE session_key = ?)",
-                                "DELETE FROM runs WHERE session_key = ?", "DELETE FROM messages WHERE session_key = ?"}) {
+        for (const char* sql :
+             {"DELETE FROM begun_calls WHERE run_id IN (SELECT id FROM runs WHERE session_key = ?)",
+              "DELETE FROM gated_calls WHERE run_id IN (SELECT id FROM runs WHERE session_key = ?)",
+              "DELETE FROM runs WHERE session_key = ?", "DELETE FROM messages WHERE session_key = ?"}) {
             PINCER_CHECK(c.execute(sql, {key}));
         }
         PINCER_TRY(const auto removed, c.execute("DELETE FROM sessions WHERE key = ?", {key}));
@@ -112,9 +116,10 @@ Task<Result<bool>> Store::remove_session(std::string key) {
 
 Result<std::vector<Entry>> Store::tail(std::string_view session_key, std::size_t limit, bool visible_only) const {
     std::vector<Entry> entries;
-    const std::string_view sql = visible_only
-        ? "SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE session_key = ? AND visible = 1 ORDER BY seq DESC LIMIT ?"
-        : "SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE session_key = ? ORDER BY seq DESC LIMIT ?";
+    const std::string_view sql = visible_only ? "SELECT session_key, seq, id, run_id, visible, body FROM messages "
+                                                "WHERE session_key = ? AND visible = 1 ORDER BY seq DESC LIMIT ?"
+                                              : "SELECT session_key, seq, id, run_id, visible, body FROM messages "
+                                                "WHERE session_key = ? ORDER BY seq DESC LIMIT ?";
     PINCER_CHECK(db_.read([&](storage::Connection& c) {
         return c.query(sql, {std::string(session_key), std::int64_t(limit)}, [&](const storage::Row& row) {
             entries.push_back(entry_from(row));
@@ -128,11 +133,12 @@ Result<std::vector<Entry>> Store::tail(std::string_view session_key, std::size_t
 Result<std::optional<Entry>> Store::message(std::string_view session_key, std::string_view id) const {
     std::optional<Entry> found;
     PINCER_CHECK(db_.read([&](storage::Connection& c) {
-        return c.query("SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE id = ? AND session_key = ?",
-                       {std::string(id), std::string(session_key)}, [&](const storage::Row& row) {
-                           found = entry_from(row);
-                           return false;
-                       });
+        return c.query(
+            "SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE id = ? AND session_key = ?",
+            {std::string(id), std::string(session_key)}, [&](const storage::Row& row) {
+                found = entry_from(row);
+                return false;
+            });
     }));
     return found;
 }
@@ -140,11 +146,13 @@ Result<std::optional<Entry>> Store::message(std::string_view session_key, std::s
 Result<std::vector<Entry>> Store::entries_of(const Run& run) const {
     std::vector<Entry> entries;
     PINCER_CHECK(db_.read([&](storage::Connection& c) {
-        return c.query("SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE run_id = ? AND session_key = ? ORDER BY seq",
-                       {run.id, run.session_key}, [&](const storage::Row& row) {
-                           entries.push_back(entry_from(row));
-                           return true;
-                       });
+        return c.query(
+            "SELECT session_key, seq, id, run_id, visible, body FROM messages WHERE run_id = ? AND session_key = ? "
+            "ORDER BY seq",
+            {run.id, run.session_key}, [&](const storage::Row& row) {
+                entries.push_back(entry_from(row));
+                return true;
+            });
     }));
     return entries;
 }
@@ -152,7 +160,8 @@ Result<std::vector<Entry>> Store::entries_of(const Run& run) const {
 // A run's own entries are read by its id: however much was said while it waited, its question is still there.
 Result<std::vector<agent::Message>> Store::conversation_for(const Run& run, std::size_t limit) const {
     PINCER_TRY(std::vector<Entry> others, tail(run.session_key, limit, false));
-    std::erase_if(others, [&](const Entry& entry) { return entry.run_id == run.id || live_runs_.contains(entry.run_id); });
+    std::erase_if(others,
+                  [&](const Entry& entry) { return entry.run_id == run.id || live_runs_.contains(entry.run_id); });
     std::vector<agent::Message> messages = whole_turns(std::move(others));
     PINCER_TRY(std::vector<Entry> own, entries_of(run));
     for (Entry& entry : own) messages.push_back(std::move(entry.message));

@@ -113,7 +113,8 @@ TEST_F(Stores, event_ids_make_room_when_no_platform_will_say_them_again) {
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(*run(store->remember_event("slack", "default", fmt::format("new-{}", i))));
     int left = 0;
     ASSERT_TRUE(db->read([&](storage::Connection& c) {
-        return c.query("SELECT count(*) FROM inbound_events", {}, [&](const storage::Row& row) { return (left = int(row.integer(0))) < 0; });
+        return c.query("SELECT count(*) FROM inbound_events", {},
+                       [&](const storage::Row& row) { return (left = int(row.integer(0))) < 0; });
     }));
     EXPECT_EQ(left, 4);
 }
@@ -127,7 +128,8 @@ TEST_F(Stores, a_transcript_has_no_gaps_whatever_fails_in_between) {
     delivery.out.route = {"slack", "default", "D1", ""};
     ASSERT_TRUE(run(store->enqueue(delivery)));
     // The delivery id is taken, so neither the answer nor the end of the run is written.
-    EXPECT_EQ(run(store->append_answer(kKey, "run-e1", says("half"), delivery, RunState::finished)).error().code(), ErrorCode::already_exists);
+    EXPECT_EQ(run(store->append_answer(kKey, "run-e1", says("half"), delivery, RunState::finished)).error().code(),
+              ErrorCode::already_exists);
     EXPECT_TRUE(store->find_run("run-e1")->live());
     EXPECT_THAT(*store->tail(kKey, 10, true), SizeIs(1));
     delivery.out.delivery_id = "d2";
@@ -200,7 +202,8 @@ TEST_F(Stores, a_conversation_hides_other_runs_until_they_are_whole) {
     ASSERT_TRUE(run(store->append(kKey, "run-a", result("call-a"), false)));
     ASSERT_TRUE(run(store->append_answer(kKey, "run-a", says("done"), std::nullopt, RunState::finished)));
     accept(arrival("c", "thanks"));
-    EXPECT_THAT(texts(*store->conversation_for(*store->find_run("run-c"), 80)), ElementsAre("restart it", "I will", "seen", "done", "hello?", "hi", "thanks"))
+    EXPECT_THAT(texts(*store->conversation_for(*store->find_run("run-c"), 80)),
+                ElementsAre("restart it", "I will", "seen", "done", "hello?", "hi", "thanks"))
         << "whole turns, in the order in which they began";
 }
 
@@ -214,8 +217,10 @@ TEST_F(Stores, half_a_turn_is_never_given_to_a_model) {
     agent::Message question;
     question.text = "q";
     EXPECT_THAT(whole_turns({entry("cut", result("c0")), entry("cut", says("old answer"))}), IsEmpty());
-    EXPECT_THAT(whole_turns({entry("cut", says("old answer")), entry("r", question), entry("r", says("a"))}), SizeIs(2)) << "begins with a person";
-    const auto aborted = whole_turns({entry("r", question), entry("r", calls("c1", "let me see")), entry("r", calls("c2")), entry("n", question)});
+    EXPECT_THAT(whole_turns({entry("cut", says("old answer")), entry("r", question), entry("r", says("a"))}), SizeIs(2))
+        << "begins with a person";
+    const auto aborted = whole_turns(
+        {entry("r", question), entry("r", calls("c1", "let me see")), entry("r", calls("c2")), entry("n", question)});
     ASSERT_THAT(aborted, SizeIs(3));
     EXPECT_EQ(aborted[1].text, "let me see");
     EXPECT_THAT(aborted[1].tool_calls, IsEmpty());
@@ -245,7 +250,8 @@ TEST_F(Stores, a_session_goes_with_all_that_is_its_own_but_not_while_a_run_is_op
 TEST_F(Stores, sessions_are_listed_newest_first_and_found_by_what_people_see) {
     for (int i = 0; i < 5; ++i) {
         clock.advance(Millis(10));
-        accept(arrival(fmt::format("e{}", i), fmt::format("question {}", i), fmt::format("agent:main:slack:direct:u{}", i)));
+        accept(arrival(fmt::format("e{}", i), fmt::format("question {}", i),
+                       fmt::format("agent:main:slack:direct:u{}", i)));
     }
     clock.advance(Millis(10));
     accept(arrival("again", "more", "agent:main:slack:direct:u1"));
@@ -270,7 +276,8 @@ TEST_F(Stores, a_pairing_code_works_once_until_it_expires_for_one_sender) {
     const auto first = run(store->request_pairing("slack", "default", "eve", "Eve"));
     ASSERT_TRUE(first);
     EXPECT_EQ(first->code.size(), channels::kPairingCodeLength);
-    EXPECT_EQ(run(store->request_pairing("slack", "default", "eve", "Eve"))->code, first->code) << "the same code while it lives";
+    EXPECT_EQ(run(store->request_pairing("slack", "default", "eve", "Eve"))->code, first->code)
+        << "the same code while it lives";
     EXPECT_EQ(run(store->approve_pairing("slack", "WRONGXXX", "cli")).error().code(), ErrorCode::not_found);
     EXPECT_EQ(run(store->approve_pairing("telegram", first->code, "cli")).error().code(), ErrorCode::not_found);
     std::string lower = first->code;
@@ -287,7 +294,8 @@ TEST_F(Stores, a_pairing_code_works_once_until_it_expires_for_one_sender) {
     EXPECT_EQ(run(store->approve_pairing("slack", late->code, "cli")).error().code(), ErrorCode::expired);
     EXPECT_THAT(store->pairing_requests("slack"), IsEmpty());
     EXPECT_NE(run(store->request_pairing("slack", "default", "bob", "Bob"))->code, late->code);
-    for (std::size_t i = 1; i < channels::kMaxPendingPairings; ++i) ASSERT_TRUE(run(store->request_pairing("slack", "default", fmt::format("p{}", i), "P")));
+    for (std::size_t i = 1; i < channels::kMaxPendingPairings; ++i)
+        ASSERT_TRUE(run(store->request_pairing("slack", "default", fmt::format("p{}", i), "P")));
     EXPECT_EQ(run(store->request_pairing("slack", "default", "crowd", "C")).error().code(), ErrorCode::rate_limited);
     EXPECT_TRUE(run(store->request_pairing("slack", "work", "crowd", "C"))) << "another account has room";
     open();
@@ -303,7 +311,8 @@ TEST_F(Stores, the_event_log_is_trimmed_and_replays_from_any_place) {
     ASSERT_TRUE(db != nullptr);
     // Most of it in one transaction, as nothing but the count matters here.
     std::function<Result<>(storage::Connection&)> fill = [](storage::Connection& c) -> Result<> {
-        for (std::int64_t i = 2; i <= kKeptEvents + 500; ++i) PINCER_CHECK(c.execute("INSERT INTO events (name, payload, at) VALUES ('x', '{}', 0)"));
+        for (std::int64_t i = 2; i <= kKeptEvents + 500; ++i)
+            PINCER_CHECK(c.execute("INSERT INTO events (name, payload, at) VALUES ('x', '{}', 0)"));
         return {};
     };
     ASSERT_TRUE(run(db->write(fill)));
@@ -363,7 +372,8 @@ TEST_F(Stores, a_delivery_comes_back_from_disk_as_it_was) {
     d.out.delivery_id = "d1";
     d.out.route = {"telegram", "bot", "-100", "7"};
     d.out.markdown = "**hi** \xF0\x9F\x91\x8B";
-    d.out.buttons = {{{"Yes", "ap:o:1", channels::ButtonStyle::primary}, {"No", "ap:d:1", channels::ButtonStyle::danger}}};
+    d.out.buttons = {
+        {{"Yes", "ap:o:1", channels::ButtonStyle::primary}, {"No", "ap:d:1", channels::ButtonStyle::danger}}};
     d.out.edit_of = "ref";
     d.out.reply_to = "m1";
     ASSERT_TRUE(run(store->enqueue(d)));

@@ -29,14 +29,21 @@ std::filesystem::path fast_folder() {
 // There are no MCP servers here: the tools are scripted.
 class GatewayWorld::NoServers final : public registry::Connector {
 public:
-    Task<Result<std::unique_ptr<registry::Connection>>> connect(registry::ServerDefinition, mcp::ClientOptions) override {
+    Task<Result<std::unique_ptr<registry::Connection>>> connect(registry::ServerDefinition,
+                                                                mcp::ClientOptions) override {
         co_return PINCER_FAIL(unavailable, "no servers in this test");
     }
 };
 
 GatewayWorld::GatewayWorld(std::uint64_t seed, std::filesystem::path parent)
-    : random(seed), pauses(runtime), platform(runtime, power), scratch_(std::make_unique<::pincer::testing::Scratch>(std::move(parent))), state_(scratch_->path() / "state"),
-      fallback_(agent::make_builtin_responder()), http_(io::make_http_client(runtime, {})), websockets_(io::make_websocket_connector(runtime)),
+    : random(seed),
+      pauses(runtime),
+      platform(runtime, power),
+      scratch_(std::make_unique<::pincer::testing::Scratch>(std::move(parent))),
+      state_(scratch_->path() / "state"),
+      fallback_(agent::make_builtin_responder()),
+      http_(io::make_http_client(runtime, {})),
+      websockets_(io::make_websocket_connector(runtime)),
       connector_(std::make_unique<NoServers>()) {
     config.port = 0;
     config.auth.token = Secret(kToken);
@@ -61,8 +68,13 @@ Result<> GatewayWorld::start() {
     GatewayEnvironment environment{runtime, clock, random, *http_, *websockets_, *connector_, *model, *fallback_, {}};
     environment.doubles.tools = &tools;
     environment.doubles.pauses = &pauses;
-    environment.doubles.open_database = [this](const std::filesystem::path& file, std::span<const storage::Migration> steps) { return open_inline_database(file, steps, power); };
-    environment.doubles.open_chain = [this](const std::filesystem::path& directory, const std::string& name) { return open_inline_chain(directory, name, clock, power); };
+    environment.doubles.open_database = [this](const std::filesystem::path& file,
+                                               std::span<const storage::Migration> steps) {
+        return open_inline_database(file, steps, power);
+    };
+    environment.doubles.open_chain = [this](const std::filesystem::path& directory, const std::string& name) {
+        return open_inline_chain(directory, name, clock, power);
+    };
     PINCER_TRY(gateway_, runtime.run_until_done(Gateway::start(std::move(options), std::move(environment))));
     pump();
     return {};
@@ -97,7 +109,8 @@ std::vector<std::string> GatewayWorld::transcript(const std::string& key) {
     std::vector<std::string> lines;
     auto entries = core().store.tail(key, 1'000, true);
     if (!entries) return {entries.error().message()};
-    for (const Entry& entry : *entries) lines.push_back((entry.message.role == agent::Role::user ? "user: " : "assistant: ") + entry.message.text);
+    for (const Entry& entry : *entries)
+        lines.push_back((entry.message.role == agent::Role::user ? "user: " : "assistant: ") + entry.message.text);
     return lines;
 }
 

@@ -45,7 +45,7 @@ public:
 
     // Lets everything happen that can happen without time passing.
     void pump(int turns = 300);
-    void advance(Millis by);   // clock and pauses together, then pump()
+    void advance(Millis by);  // clock and pauses together, then pump()
     template <class T>
     T run(Task<T> task) {
         return runtime.run_until_done(std::move(task));
@@ -54,7 +54,7 @@ public:
     // What the transcript of a session shows, one line each: "user: ...", "assistant: ...".
     std::vector<std::string> transcript(const std::string& key);
     std::vector<json::object> audit_records(std::string_view kind = "") const;
-    std::string audit_faults() const;   // "" when the chain verifies
+    std::string audit_faults() const;  // "" when the chain verifies
     // A value from the database, read on the side.
     std::vector<std::string> query(std::string_view sql);
 

@@ -18,13 +18,14 @@ class InlineDatabase final : public storage::Database {
 public:
     using Work = std::function<Result<>(storage::Connection&)>;
 
-    InlineDatabase(std::unique_ptr<SqliteConnection> connection, Power& power) : connection_(std::move(connection)), power_(power) {}
+    InlineDatabase(std::unique_ptr<SqliteConnection> connection, Power& power)
+        : connection_(std::move(connection)), power_(power) {}
 
     Task<Result<>> write(Work work) override {
         co_await io::yield();
         if (!power_.step("db.before")) co_return no_power();
         auto done = commit(work);
-        if (!power_.step("db.after")) co_return no_power();   // it is on disk, but nobody hears of it
+        if (!power_.step("db.after")) co_return no_power();  // it is on disk, but nobody hears of it
         co_return done;
     }
     Result<> read(Work work) override { return work(*connection_); }
@@ -53,7 +54,10 @@ public:
     Task<Result<audit::RecordRef>> append(audit::Entry entry) override {
         co_await io::yield();
         if (!power_.step("chain.before")) co_return no_power();
-        Line line{.at = to_rfc3339_millis(clock_.wall()), .kind = entry.kind, .actor = entry.actor, .body = json::write_canonical(entry.body)};
+        Line line{.at = to_rfc3339_millis(clock_.wall()),
+                  .kind = entry.kind,
+                  .actor = entry.actor,
+                  .body = json::write_canonical(entry.body)};
         if (entry.follows) line.follows = entry.follows->str();
         const audit::RecordRef ref = ledger_->add(line);
         PINCER_CO_CHECK(ledger_->commit(Ledger::Seal::when_due, line.at));
@@ -77,14 +81,17 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<storage::Database>> open_inline_database(const std::filesystem::path& file, std::span<const storage::Migration> migrations, Power& power) {
+Result<std::unique_ptr<storage::Database>> open_inline_database(const std::filesystem::path& file,
+                                                                std::span<const storage::Migration> migrations,
+                                                                Power& power) {
     PINCER_TRY(auto connection, SqliteConnection::open(file, Access::read_write));
     PINCER_CHECK(connection->run_script("PRAGMA synchronous = OFF"));
     PINCER_CHECK(storage::sqlite::migrate(*connection, migrations));
     return std::unique_ptr<storage::Database>(std::make_unique<InlineDatabase>(std::move(connection), power));
 }
 
-Result<std::unique_ptr<audit::Chain>> open_inline_chain(const std::filesystem::path& directory, const std::string& name, const Clock& clock, Power& power) {
+Result<std::unique_ptr<audit::Chain>> open_inline_chain(const std::filesystem::path& directory, const std::string& name,
+                                                        const Clock& clock, Power& power) {
     std::filesystem::create_directories(directory);
     PINCER_TRY(auto ledger, Ledger::open(directory, name, audit::ChainOptions{}, to_rfc3339_millis(clock.wall())));
     return std::unique_ptr<audit::Chain>(std::make_unique<InlineChain>(std::move(ledger), name, clock, power));

@@ -12,7 +12,10 @@
 
 namespace pincer::gateway::testing {
 
-Result<std::unique_ptr<storage::Database>> open_inline_database(const std::filesystem::path& file, std::span<const storage::Migration> migrations, Power& power);
-Result<std::unique_ptr<audit::Chain>> open_inline_chain(const std::filesystem::path& directory, const std::string& name, const Clock& clock, Power& power);
+Result<std::unique_ptr<storage::Database>> open_inline_database(const std::filesystem::path& file,
+                                                                std::span<const storage::Migration> migrations,
+                                                                Power& power);
+Result<std::unique_ptr<audit::Chain>> open_inline_chain(const std::filesystem::path& directory, const std::string& name,
+                                                        const Clock& clock, Power& power);
 
 }  // namespace pincer::gateway::testing

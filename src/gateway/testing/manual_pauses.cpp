@@ -20,7 +20,8 @@ void ManualPauses::advance(Millis by) {
     for (const Sleeper& s : sleepers_) {
         if (s.due <= now_) due.push_back(s);
     }
-    std::sort(due.begin(), due.end(), [](const Sleeper& a, const Sleeper& b) { return std::tie(a.due, a.order) < std::tie(b.due, b.order); });
+    std::sort(due.begin(), due.end(),
+              [](const Sleeper& a, const Sleeper& b) { return std::tie(a.due, a.order) < std::tie(b.due, b.order); });
     for (const Sleeper& s : due) s.event->set();
 }
 

@@ -17,7 +17,7 @@ public:
     // Wakes everybody whose time has come, in the order in which it came. The caller moves the Clock.
     void advance(Millis by);
     std::size_t waiting() const { return sleepers_.size(); }
-    std::vector<Millis> asked;   // every pause so far
+    std::vector<Millis> asked;  // every pause so far
 
 private:
     struct Sleeper {

@@ -15,13 +15,17 @@ std::map<std::string, ScriptedPlatform*>& platforms() {
 
 class ScriptedChannel final : public channels::Channel {
 public:
-    ScriptedChannel(ScriptedPlatform& platform, std::string account) : platform_(platform), account_(std::move(account)) {}
+    ScriptedChannel(ScriptedPlatform& platform, std::string account)
+        : platform_(platform), account_(std::move(account)) {}
 
     std::string_view id() const override { return platform_.name_; }
     const std::string& account() const override { return account_; }
     channels::Capabilities capabilities() const override { return platform_.capabilities; }
     channels::Health health() const override {
-        return {.state = running_ ? channels::LinkState::connected : channels::LinkState::stopped, .detail = "", .last_event = std::nullopt, .connected_since = std::nullopt};
+        return {.state = running_ ? channels::LinkState::connected : channels::LinkState::stopped,
+                .detail = "",
+                .last_event = std::nullopt,
+                .connected_since = std::nullopt};
     }
 
     Task<Result<>> run(channels::Inbox& inbox) override {
@@ -63,7 +67,8 @@ public:
         for (const auto& m : platform_.messages) {
             if (m.delivery_id == message.delivery_id) found = channels::Delivered{{m.ref}};
         }
-        if (std::find(edits_.begin(), edits_.end(), message.delivery_id) != edits_.end()) found = channels::Delivered{{message.edit_of}};
+        if (std::find(edits_.begin(), edits_.end(), message.delivery_id) != edits_.end())
+            found = channels::Delivered{{message.edit_of}};
         co_return found;
     }
 
@@ -82,11 +87,13 @@ private:
             for (ScriptedPlatform::Event& event : round) {
                 auto taken = co_await hand_in(inbox, event);
                 if (!taken && taken.error().code() == ErrorCode::cancelled) co_return taken;
-                if (!taken || !platform_.power_.step("ack")) continue;   // said again
+                if (!taken || !platform_.power_.step("ack")) continue;  // said again
                 taken_any = true;
                 const std::string id = ScriptedPlatform::id_of(event);
                 const auto same = [&](const ScriptedPlatform::Event& e) { return ScriptedPlatform::id_of(e) == id; };
-                if (const auto at = std::find_if(platform_.waiting_.begin(), platform_.waiting_.end(), same); at != platform_.waiting_.end()) platform_.waiting_.erase(at);
+                if (const auto at = std::find_if(platform_.waiting_.begin(), platform_.waiting_.end(), same);
+                    at != platform_.waiting_.end())
+                    platform_.waiting_.erase(at);
                 platform_.acknowledged_.insert_or_assign(id, event);
             }
             if (taken_any && !platform_.waiting_.empty()) continue;
@@ -119,7 +126,7 @@ private:
     ScriptedPlatform& platform_;
     std::string account_;
     bool running_ = false;
-    std::vector<std::string> edits_;   // delivery ids
+    std::vector<std::string> edits_;  // delivery ids
 };
 
 ScriptedPlatform::ScriptedPlatform(io::Runtime& runtime, Power& power, std::string name)
@@ -129,7 +136,8 @@ ScriptedPlatform::ScriptedPlatform(io::Runtime& runtime, Power& power, std::stri
     platforms()[key_] = this;
     type_.id = name_;
     type_.label = "Scripted";
-    type_.make = [](const channels::AccountConfig& config, channels::Services) -> Result<std::unique_ptr<channels::Channel>> {
+    type_.make = [](const channels::AccountConfig& config,
+                    channels::Services) -> Result<std::unique_ptr<channels::Channel>> {
         ScriptedPlatform& platform = *platforms().at(json::string_or(config.values, "platform"));
         return std::unique_ptr<channels::Channel>(std::make_unique<ScriptedChannel>(platform, config.account_id));
     };
@@ -150,7 +158,8 @@ void ScriptedPlatform::redeliver(const std::string& event_id) {
     if (const auto at = acknowledged_.find(event_id); at != acknowledged_.end()) offer(at->second);
 }
 
-std::string ScriptedPlatform::write(std::string sender, std::string text, std::string to, std::string thread, channels::ConversationType kind) {
+std::string ScriptedPlatform::write(std::string sender, std::string text, std::string to, std::string thread,
+                                    channels::ConversationType kind) {
     channels::InboundMessage message;
     message.event_id = "ev-" + std::to_string(next_event_++);
     message.route = {name_, "default", std::move(to), std::move(thread)};
@@ -164,7 +173,8 @@ std::string ScriptedPlatform::write(std::string sender, std::string text, std::s
     return id;
 }
 
-std::string ScriptedPlatform::click(std::string sender, const Message& message, std::size_t button, channels::ConversationType kind) {
+std::string ScriptedPlatform::click(std::string sender, const Message& message, std::size_t button,
+                                    channels::ConversationType kind) {
     channels::InboundAction action;
     action.event_id = "ev-" + std::to_string(next_event_++);
     action.route = message.route;
@@ -186,12 +196,14 @@ std::vector<ScriptedPlatform::Message> ScriptedPlatform::in(const std::string& t
 }
 
 const ScriptedPlatform::Message* ScriptedPlatform::find(std::string_view delivery_id) const {
-    const auto at = std::find_if(messages.begin(), messages.end(), [&](const Message& m) { return m.delivery_id == delivery_id; });
+    const auto at =
+        std::find_if(messages.begin(), messages.end(), [&](const Message& m) { return m.delivery_id == delivery_id; });
     return at == messages.end() ? nullptr : &*at;
 }
 
 const ScriptedPlatform::Message* ScriptedPlatform::card() const {
-    const auto at = std::find_if(messages.rbegin(), messages.rend(), [](const Message& m) { return !m.buttons.empty(); });
+    const auto at =
+        std::find_if(messages.rbegin(), messages.rend(), [](const Message& m) { return !m.buttons.empty(); });
     return at == messages.rend() ? nullptr : &*at;
 }
 

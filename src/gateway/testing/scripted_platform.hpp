@@ -31,14 +31,15 @@ public:
     ~ScriptedPlatform();
 
     const channels::ChannelType& type() const { return type_; }
-    const std::string& key() const { return key_; }   // AccountConfig::values["platform"] names it
+    const std::string& key() const { return key_; }  // AccountConfig::values["platform"] names it
 
     // People. The event waits until a channel takes and acknowledges it.
     std::string write(std::string sender, std::string text, std::string to = "D1", std::string thread = "",
                       channels::ConversationType kind = channels::ConversationType::direct);
-    std::string click(std::string sender, const Message& message, std::size_t button, channels::ConversationType kind = channels::ConversationType::direct);
-    void offer(Event event);                   // as it is; its event id may be one that was offered before
-    void redeliver(const std::string& event_id);   // an acknowledged event once more
+    std::string click(std::string sender, const Message& message, std::size_t button,
+                      channels::ConversationType kind = channels::ConversationType::direct);
+    void offer(Event event);                      // as it is; its event id may be one that was offered before
+    void redeliver(const std::string& event_id);  // an acknowledged event once more
 
     std::size_t unacknowledged() const { return waiting_.size(); }
     std::vector<Message> in(const std::string& to) const;     // what a conversation shows
@@ -49,13 +50,13 @@ public:
     channels::Capabilities capabilities{.threads = true, .buttons = true, .edits = true, .settles_deliveries = true};
     struct Trouble {
         Error error;
-        bool arrives = false;   // the message arrives all the same
+        bool arrives = false;  // the message arrives all the same
     };
-    std::deque<Trouble> troubles;              // of the next sends
-    std::deque<Error> settle_troubles;         // of the next find_delivery calls
-    std::deque<Error> end_run;                 // what run() ends with, once each
+    std::deque<Trouble> troubles;       // of the next sends
+    std::deque<Error> settle_troubles;  // of the next find_delivery calls
+    std::deque<Error> end_run;          // what run() ends with, once each
     std::vector<Message> messages;
-    std::vector<std::pair<std::string, std::string>> action_answers;   // event id, text
+    std::vector<std::pair<std::string, std::string>> action_answers;  // event id, text
     int sends = 0;
 
 private:

@@ -193,7 +193,8 @@ TEST(Answer, headings_are_bold_in_a_chat_and_one_reason_is_said_once) {
         look.coverage.back().reason = "not built yet";
     }
     const Answer answer = write_answer(look, read_question("is production healthy after the last deploy?"));
-    EXPECT_EQ(answer.not_read, (std::vector<std::string>{"cost: not connected (no billing source is connected)", "aws, gcp: not built yet"}));
+    EXPECT_EQ(answer.not_read, (std::vector<std::string>{"cost: not connected (no billing source is connected)",
+                                                         "aws, gcp: not built yet"}));
     const std::string text = to_text(answer, Markup::markdown);
     EXPECT_TRUE(text.contains("\n\n**What broke**\n- deployment")) << text;
     EXPECT_TRUE(text.contains("\n\n**What could not be read**\n- cost")) << text;

@@ -1,6 +1,6 @@
 // A name and a port become an open connection: resolve, check the egress policy, connect to the very address that was
-// checked, TLS. Errors say which step failed: timed_out ("connecting to H ..."), unavailable with reason NAME_NOT_FOUND,
-// CONNECT_FAILED, TLS_NOT_VERIFIED or TLS_FAILED, refused (EGRESS_REFUSED).
+// checked, TLS. Errors say which step failed: timed_out ("connecting to H ..."), unavailable with reason
+// NAME_NOT_FOUND, CONNECT_FAILED, TLS_NOT_VERIFIED or TLS_FAILED, refused (EGRESS_REFUSED).
 #pragma once
 
 #include "io/detail/net_stream.hpp"

@@ -14,7 +14,7 @@ namespace pincer::io::detail {
 struct MessageHead {
     std::string method;  // of a request
     std::string target;
-    int status = 0;      // of a response
+    int status = 0;  // of a response
     bool is_http10 = false;
     Headers headers;
     bool keep_alive = false;
@@ -37,8 +37,8 @@ public:
     HttpParser& operator=(HttpParser&&) noexcept;
     ~HttpParser();
 
-    // How many bytes were taken from the front; the rest is offered again, with more behind it. Takes nothing beyond the
-    // end of the message. Errors: protocol; too_large (of the head as long as !head_done(), of the body after).
+    // How many bytes were taken from the front; the rest is offered again, with more behind it. Takes nothing beyond
+    // the end of the message. Errors: protocol; too_large (of the head as long as !head_done(), of the body after).
     Result<std::size_t> feed(std::string_view bytes);
     // The connection has ended. Error: protocol when the message had not.
     Result<> feed_end();

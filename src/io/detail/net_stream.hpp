@@ -17,7 +17,8 @@ using tcp = asio::ip::tcp;
 using Socket = asio::basic_stream_socket<tcp, Executor>;
 using TlsStream = asio::ssl::stream<Socket>;
 
-// As error_from(); what TLS says is `unavailable`, with reason TLS_FAILED when the peer refuses our side of the handshake.
+// As error_from(); what TLS says is `unavailable`, with reason TLS_FAILED when the peer refuses our side of the
+// handshake.
 Error stream_error(const ErrorCodeAsio& ec, std::string_view doing, ErrorCode otherwise = ErrorCode::io);
 
 // The unread bytes of a connection. Grows to what one read may bring, and gives a large block back once it is empty.

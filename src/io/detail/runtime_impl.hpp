@@ -26,7 +26,8 @@ class Resolver;
 
 // Concrete executor types: no type erasure on the path of a message.
 using Executor = asio::io_context::executor_type;
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using ErrorCodeAsio = boost::system::error_code;
 
 // Every operation of ours is awaited with this: the outcome is a tuple that starts with the error code.

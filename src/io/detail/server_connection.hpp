@@ -38,7 +38,8 @@ struct ServerState {
 // One connection's share of the limits, given back when the last holder lets go.
 class Place final : public ServerPlace {
 public:
-    static std::shared_ptr<Place> take(std::shared_ptr<ServerState> state, const std::string& ip);  // null: none is left
+    static std::shared_ptr<Place> take(std::shared_ptr<ServerState> state,
+                                       const std::string& ip);  // null: none is left
     ~Place() override;
     void vouch() override;
     void on_cut(std::function<void()> cut) override { cut_ = std::move(cut); }
@@ -109,7 +110,7 @@ private:
 
     Answer answer_ = Answer::none;
     Framing framing_ = Framing::none;
-    bool broken_ = false;  // a write failed
+    bool broken_ = false;                        // a write failed
     std::shared_ptr<Event::Impl> body_dropped_;  // set when the BodyWriter is gone
     std::shared_ptr<Event::Impl> body_free_;     // set while no piece is being written
 };

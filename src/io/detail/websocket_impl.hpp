@@ -38,6 +38,7 @@ Task<Result<AcceptedWebSocket>> accept_websocket(NetStream stream, const ServerR
                                                  std::size_t max_message_bytes, std::shared_ptr<ServerPlace> place);
 
 // The client's side. Errors: unavailable (also when the answer is not 101: reason HTTP_<status>), timed_out, protocol.
-Task<Result<std::unique_ptr<WebSocket>>> open_websocket(NetStream stream, Url url, WsConnectOptions options, Deadline deadline);
+Task<Result<std::unique_ptr<WebSocket>>> open_websocket(NetStream stream, Url url, WsConnectOptions options,
+                                                        Deadline deadline);
 
 }  // namespace pincer::io::detail

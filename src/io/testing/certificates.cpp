@@ -80,7 +80,8 @@ bool is_address(const std::string& name) {
 
 std::string alternative_names(const std::vector<std::string>& names) {
     std::string out;
-    for (const std::string& name : names) out += (out.empty() ? "" : ",") + std::string(is_address(name) ? "IP:" : "DNS:") + name;
+    for (const std::string& name : names)
+        out += (out.empty() ? "" : ",") + std::string(is_address(name) ? "IP:" : "DNS:") + name;
     return out;
 }
 

@@ -44,7 +44,7 @@ public:
     }
 
 private:
-    std::shared_ptr<Channel> in_;   // shared with the other end
+    std::shared_ptr<Channel> in_;  // shared with the other end
     std::shared_ptr<Channel> out_;
 };
 

@@ -60,7 +60,8 @@ ScriptedCall& ScriptedCall::reply(int status, std::string text, Headers headers)
     return reply_in_pieces(status, std::move(pieces), std::move(headers));
 }
 
-ScriptedCall& ScriptedCall::reply_in_pieces(int status, std::vector<std::string> pieces, Headers headers, std::optional<Error> then) {
+ScriptedCall& ScriptedCall::reply_in_pieces(int status, std::vector<std::string> pieces, Headers headers,
+                                            std::optional<Error> then) {
     status_ = status;
     headers_ = std::move(headers);
     pieces_.assign(std::make_move_iterator(pieces.begin()), std::make_move_iterator(pieces.end()));
@@ -80,13 +81,15 @@ ScriptedCall& ScriptedCall::stay_silent() {
 }
 
 std::string ScriptedCall::differs(const HttpRequest& request) const {
-    if (request.method != method_ || !is_place(where_, request.url)) return fmt::format("expected {} {}", method_, where_);
+    if (request.method != method_ || !is_place(where_, request.url))
+        return fmt::format("expected {} {}", method_, where_);
     for (const auto& [name, value] : wanted_headers_) {
         const auto found = request.headers.get(name);
         if (!found) return fmt::format("expected the header field {}", name);
         if (*found != value) return fmt::format("expected {}: {}, not {}", name, value, *found);
     }
-    if (wanted_body_ && request.body != *wanted_body_) return fmt::format("expected the body {}, not {}", *wanted_body_, request.body);
+    if (wanted_body_ && request.body != *wanted_body_)
+        return fmt::format("expected the body {}, not {}", *wanted_body_, request.body);
     return {};
 }
 
@@ -122,8 +125,9 @@ Task<Result<ScriptedCall>> ScriptedHttp::serve(HttpRequest request, Deadline dea
         Event never(runtime_);
         const Result<> waited = co_await never.wait(deadline);
         if (waited.error().code() != ErrorCode::timed_out) co_return Failure(waited.error());
-        co_return Failure(Error(ErrorCode::timed_out, fmt::format("waiting for the answer of {} timed out", request.url.host))
-                              .with_reason("ANSWER_TIMEOUT"));
+        co_return Failure(
+            Error(ErrorCode::timed_out, fmt::format("waiting for the answer of {} timed out", request.url.host))
+                .with_reason("ANSWER_TIMEOUT"));
     }
     if (call.failure_) co_return Failure(*call.failure_);
     co_return call;
@@ -143,7 +147,8 @@ Task<Result<HttpResponse>> ScriptedHttp::send(HttpRequest request, Deadline dead
 
 Task<Result<std::unique_ptr<HttpStream>>> ScriptedHttp::open(HttpRequest request, Deadline headers_by) {
     PINCER_CO_TRY(ScriptedCall call, co_await serve(std::move(request), headers_by));
-    co_return std::make_unique<Stream>(call.status_, std::move(call.headers_), std::move(call.pieces_), std::move(call.broken_));
+    co_return std::make_unique<Stream>(call.status_, std::move(call.headers_), std::move(call.pieces_),
+                                       std::move(call.broken_));
 }
 
 }  // namespace pincer::io::testing

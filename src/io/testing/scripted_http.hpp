@@ -29,7 +29,8 @@ public:
 
     ScriptedCall& reply(int status, std::string text = {}, Headers headers = {});
     // Pieces as open() gives them out one by one; send() gives their sum. `then`: how reading ends instead of the end.
-    ScriptedCall& reply_in_pieces(int status, std::vector<std::string> pieces, Headers headers = {}, std::optional<Error> then = {});
+    ScriptedCall& reply_in_pieces(int status, std::vector<std::string> pieces, Headers headers = {},
+                                  std::optional<Error> then = {});
     ScriptedCall& fail(Error error);
     // No answer until the deadline, then timed_out (ANSWER_TIMEOUT); without a deadline, until it is cancelled.
     ScriptedCall& stay_silent();

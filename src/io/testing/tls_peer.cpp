@@ -38,17 +38,21 @@ Bio open_pem(const std::string& pem) { return Bio(BIO_new_mem_buf(pem.data(), in
 
 Context make_context(const TlsPeerOptions& options) {
     Context context(SSL_CTX_new(TLS_server_method()));
-    const Certificate own(PEM_read_bio_X509(open_pem(options.identity.certificate_pem).get(), nullptr, nullptr, nullptr));
+    const Certificate own(
+        PEM_read_bio_X509(open_pem(options.identity.certificate_pem).get(), nullptr, nullptr, nullptr));
     const Key key(PEM_read_bio_PrivateKey(open_pem(options.identity.key_pem).get(), nullptr, nullptr, nullptr));
-    must(SSL_CTX_use_certificate(context.get(), own.get()) == 1 && SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1);
-    if (options.speaks == TlsPeerOptions::Speaks::only_tls12) SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+    must(SSL_CTX_use_certificate(context.get(), own.get()) == 1 &&
+         SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1);
+    if (options.speaks == TlsPeerOptions::Speaks::only_tls12)
+        SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
     if (options.speaks == TlsPeerOptions::Speaks::only_tls11) {
         SSL_CTX_set_min_proto_version(context.get(), TLS1_1_VERSION);
         SSL_CTX_set_max_proto_version(context.get(), TLS1_1_VERSION);
         must(SSL_CTX_set_cipher_list(context.get(), "ALL:@SECLEVEL=0") == 1);
     }
     if (!options.client_authority_pem.empty()) {
-        const Certificate authority(PEM_read_bio_X509(open_pem(options.client_authority_pem).get(), nullptr, nullptr, nullptr));
+        const Certificate authority(
+            PEM_read_bio_X509(open_pem(options.client_authority_pem).get(), nullptr, nullptr, nullptr));
         must(X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), authority.get()) == 1);
         SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
@@ -58,7 +62,8 @@ Context make_context(const TlsPeerOptions& options) {
 std::string subject_of(SSL* tls) {
     const Certificate certificate(SSL_get1_peer_certificate(tls));
     char name[256] = "";
-    if (certificate) X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
+    if (certificate)
+        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof name);
     return name;
 }
 

@@ -32,7 +32,7 @@ private:
     Done done_;
     std::map<CallKey, std::unique_ptr<io::TaskGroup>> running_;  // one group each: it is the handle for cancelling
     std::vector<std::unique_ptr<io::TaskGroup>> ended_;          // a task cannot destroy the group that it ends in
-    std::shared_ptr<CallRunner*> self_;                          // outlived by posted reaps, which look whether it still points here
+    std::shared_ptr<CallRunner*> self_;  // outlived by posted reaps, which look whether it still points here
     bool reap_posted_ = false;
     bool stopping_ = false;
     io::Event idle_;

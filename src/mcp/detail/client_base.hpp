@@ -12,7 +12,7 @@ struct Ask {
     std::string method;
     json::object params;
     json::object meta;
-    std::string tool;   // for the error's words
+    std::string tool;  // for the error's words
     std::function<void(const Progress&)> on_progress;
     Patience patience;
 };
@@ -31,8 +31,8 @@ public:
     Task<Result<>> handshake();
 
 protected:
-    // Errors: timed_out as fail_timeout() words it; unavailable when it was certainly not processed; outcome_unknown when
-    // it may have been; cancelled. The server's own "no" is in the Outcome.
+    // Errors: timed_out as fail_timeout() words it; unavailable when it was certainly not processed; outcome_unknown
+    // when it may have been; cancelled. The server's own "no" is in the Outcome.
     virtual Task<Result<Outcome>> exchange(Ask ask) = 0;
     virtual Task<Result<>> tell(std::string method, json::object params) = 0;
     // Whether this tool of a list can be used over this transport; the reason why not.

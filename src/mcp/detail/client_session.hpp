@@ -24,7 +24,8 @@ public:
         json::object params;  // as sent: HTTP mirrors some of it in headers
     };
     // `meta` goes into `_meta` beside the protocol's keys, which win. With progress the id is the progress token.
-    Result<Prepared> prepare(std::string_view method, json::object params, const json::object& meta, bool wants_progress);
+    Result<Prepared> prepare(std::string_view method, json::object params, const json::object& meta,
+                             bool wants_progress);
     std::string notification(std::string_view method, const json::object& params) const;
     std::string cancellation(const jsonrpc::RequestId& id, std::string_view reason) const;
     bool abandon(const jsonrpc::RequestId& id) { return peer_.abandon(id); }

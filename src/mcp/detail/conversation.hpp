@@ -9,15 +9,16 @@
 
 namespace pincer::mcp {
 
-using StreamRef = std::shared_ptr<EventStream>;  // shared by the conversation, which writes, and the exchange that reads
+using StreamRef =
+    std::shared_ptr<EventStream>;  // shared by the conversation, which writes, and the exchange that reads
 
 class Conversation final : public Server::Listener {
 public:
     Conversation(io::Runtime& runtime, Server& server, Principal principal);
     ~Conversation() override;  // stop() first
 
-    // Takes a message. What can be answered at once is in `at_once`; for the rest, `open` are the requests that a stream
-    // must be bound to before anything else happens (no waiting in between).
+    // Takes a message. What can be answered at once is in `at_once`; for the rest, `open` are the requests that a
+    // stream must be bound to before anything else happens (no waiting in between).
     struct Taken {
         std::optional<ServerSession::Message> at_once;
         std::vector<jsonrpc::RequestId> open;

@@ -1,5 +1,5 @@
-// One stream of server-sent events on its way to a client, apart from the connection that carries it: a legacy client may
-// break off and come back for what it missed, so the last events are kept.
+// One stream of server-sent events on its way to a client, apart from the connection that carries it: a legacy client
+// may break off and come back for what it missed, so the last events are kept.
 #pragma once
 
 #include <deque>
@@ -11,12 +11,13 @@
 namespace pincer::mcp {
 
 struct EventStreamOptions {
-    std::string id;                // prefix of the event ids; "": no ids, and nothing is kept once it was written
-    bool only_last = false;        // for wait_last(): whatever comes before the end is dropped
+    std::string id;          // prefix of the event ids; "": no ids, and nothing is kept once it was written
+    bool only_last = false;  // for wait_last(): whatever comes before the end is dropped
     std::size_t replay_events = 0;
     std::size_t replay_bytes = 0;
     Millis keep_alive{15'000};
-    bool priming_event = false;    // 2025-11-25: an empty event with an id first, so that there is something to come back to
+    bool priming_event =
+        false;  // 2025-11-25: an empty event with an id first, so that there is something to come back to
     Millis retry{0};
 };
 
@@ -25,7 +26,7 @@ public:
     EventStream(io::Runtime& runtime, EventStreamOptions options);
 
     void push(std::string data);
-    void finish();                 // no more will come: readers end once they have all
+    void finish();  // no more will come: readers end once they have all
     bool finished() const { return finished_; }
     bool attached() const { return attached_ > 0; }
     const std::string& id() const { return options_.id; }
@@ -55,8 +56,8 @@ private:
     std::deque<Kept> events_;
     std::size_t bytes_ = 0;
     std::uint64_t next_ = 1;
-    std::uint64_t reader_ = 0;   // the newest one
-    std::uint64_t gone_ = 0;     // readers up to here have lost their peer
+    std::uint64_t reader_ = 0;  // the newest one
+    std::uint64_t gone_ = 0;    // readers up to here have lost their peer
     int attached_ = 0;
     bool finished_ = false;
     io::Event changed_;

@@ -20,13 +20,15 @@ struct MirroredParam {
     std::string name;
     std::vector<std::string> path;  // of "properties" keys
 };
-// Every x-mcp-header in an input schema. Error: invalid_argument when one breaks the rules; such a tool must not be used
-// over HTTP.
+// Every x-mcp-header in an input schema. Error: invalid_argument when one breaks the rules; such a tool must not be
+// used over HTTP.
 Result<std::vector<MirroredParam>> mirrored_params(const json::object& input_schema);
 
 // Mcp-Method, Mcp-Name and Mcp-Param-* of a request.
-void add_mirror_headers(io::Headers& headers, std::string_view method, const json::object& params, std::span<const MirroredParam> mirrored);
+void add_mirror_headers(io::Headers& headers, std::string_view method, const json::object& params,
+                        std::span<const MirroredParam> mirrored);
 // What is wrong with them, as the message of a HeaderMismatch error; nothing when they fit.
-std::optional<std::string> mirror_mismatch(const io::Headers& headers, const jsonrpc::Request& request, std::span<const MirroredParam> mirrored);
+std::optional<std::string> mirror_mismatch(const io::Headers& headers, const jsonrpc::Request& request,
+                                           std::span<const MirroredParam> mirrored);
 
 }  // namespace pincer::mcp

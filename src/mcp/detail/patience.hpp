@@ -33,9 +33,11 @@ public:
     }
 
     Limit next() const {
-        Limit soonest = signs_ ? Limit{last_sign_ + timeouts_.idle, "idle", timeouts_.idle}
-                               : Limit{started_ + timeouts_.request, connecting_ ? "connect" : "request", timeouts_.request};
-        if (const SteadyTime at = started_ + timeouts_.total; at < soonest.at) soonest = {at, connecting_ ? "connect" : "total", timeouts_.total};
+        Limit soonest =
+            signs_ ? Limit{last_sign_ + timeouts_.idle, "idle", timeouts_.idle}
+                   : Limit{started_ + timeouts_.request, connecting_ ? "connect" : "request", timeouts_.request};
+        if (const SteadyTime at = started_ + timeouts_.total; at < soonest.at)
+            soonest = {at, connecting_ ? "connect" : "total", timeouts_.total};
         if (!caller_.is_never() && caller_.at() < soonest.at) {
             const auto allowed = std::chrono::ceil<Millis>(caller_.at() - started_);
             soonest = {caller_.at(), "deadline", std::max(allowed, Millis(0))};

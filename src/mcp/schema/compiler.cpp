@@ -9,10 +9,16 @@ namespace pincer::mcp::schema {
 namespace {
 
 constexpr std::size_t kMaxNodes = 10'000;
-constexpr std::array<std::pair<std::string_view, Type>, 7> kTypeNames = {{{"null", kNull}, {"boolean", kBoolean},
-    {"integer", kInteger}, {"number", kNumber}, {"string", kString}, {"array", kArray}, {"object", kObject}}};
+constexpr std::array<std::pair<std::string_view, Type>, 7> kTypeNames = {{{"null", kNull},
+                                                                          {"boolean", kBoolean},
+                                                                          {"integer", kInteger},
+                                                                          {"number", kNumber},
+                                                                          {"string", kString},
+                                                                          {"array", kArray},
+                                                                          {"object", kObject}}};
 // They change what is valid and are not implemented here: a schema that has them must not seem to work.
-constexpr std::array<std::string_view, 4> kRefusedKeywords = {"unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"};
+constexpr std::array<std::string_view, 4> kRefusedKeywords = {"unevaluatedProperties", "unevaluatedItems",
+                                                              "$dynamicRef", "$recursiveRef"};
 
 std::string escape_pointer(std::string_view name) {
     std::string out;
@@ -35,9 +41,12 @@ Result<std::string> unescape_pointer(std::string_view token) {
     }
     std::string out;
     for (std::size_t i = 0; i < plain.size(); ++i) {
-        if (plain[i] != '~') out += plain[i];
-        else if (++i < plain.size() && plain[i] == '0') out += '~';
-        else out += '/';
+        if (plain[i] != '~')
+            out += plain[i];
+        else if (++i < plain.size() && plain[i] == '0')
+            out += '~';
+        else
+            out += '/';
     }
     return out;
 }
@@ -64,7 +73,8 @@ private:
 
     Result<NodeIndex> node_for(const json::value& schema, std::string at, std::size_t depth) {
         if (const auto known = by_pointer_.find(at); known != by_pointer_.end()) return known->second;
-        if (depth > limits_.depth) return PINCER_FAIL(too_large, "schema at \"{}\": nested deeper than {}", at, limits_.depth);
+        if (depth > limits_.depth)
+            return PINCER_FAIL(too_large, "schema at \"{}\": nested deeper than {}", at, limits_.depth);
         if (nodes_.size() >= kMaxNodes) return PINCER_FAIL(too_large, "the schema has more than {} parts", kMaxNodes);
         const NodeIndex index = NodeIndex(nodes_.size());
         nodes_.emplace_back();
@@ -125,7 +135,8 @@ private:
     static const json::value* child(const json::value& v, const std::string& name) {
         if (const json::object* o = v.if_object()) return json::find(*o, name);
         const json::array* a = v.if_array();
-        if (!a || name.empty() || name.size() > 6 || name.find_first_not_of("0123456789") != std::string::npos) return nullptr;
+        if (!a || name.empty() || name.size() > 6 || name.find_first_not_of("0123456789") != std::string::npos)
+            return nullptr;
         const std::size_t index = std::stoul(name);
         return index < a->size() ? &(*a)[index] : nullptr;
     }
@@ -138,11 +149,13 @@ private:
         return node_for(*target, pointer, depth + 1);
     }
 
-    const json::value* find_anchor(const json::value& v, std::string_view anchor, std::string& pointer, std::size_t& budget, std::size_t depth) {
+    const json::value* find_anchor(const json::value& v, std::string_view anchor, std::string& pointer,
+                                   std::size_t& budget, std::size_t depth) {
         if (budget == 0 || --budget == 0 || depth > limits_.depth) return nullptr;
         const std::size_t length = pointer.size();
         if (const json::object* o = v.if_object()) {
-            if (json::string_at(*o, "$anchor") == anchor || json::string_at(*o, "$id") == "#" + std::string(anchor)) return &v;
+            if (json::string_at(*o, "$anchor") == anchor || json::string_at(*o, "$id") == "#" + std::string(anchor))
+                return &v;
             for (const auto& field : *o) {
                 pointer += "/" + escape_pointer(field.key());
                 if (const auto* found = find_anchor(field.value(), anchor, pointer, budget, depth + 1)) return found;
@@ -166,7 +179,8 @@ private:
             const auto known = std::find_if(kTypeNames.begin(), kTypeNames.end(), [&](const auto& t) {
                 return name.is_string() && std::string_view(name.get_string()) == t.first;
             });
-            if (known == kTypeNames.end()) return wrong(at, "type", fmt::format("{} is not a JSON type", json::write(name)));
+            if (known == kTypeNames.end())
+                return wrong(at, "type", fmt::format("{} is not a JSON type", json::write(name)));
             node.types |= known->second;
         }
         if (node.types == 0) return wrong(at, "type", "no type is named");
@@ -194,7 +208,8 @@ private:
         PINCER_TRY(rules.exclusive_minimum, number(o, "exclusiveMinimum", at));
         PINCER_TRY(rules.exclusive_maximum, number(o, "exclusiveMaximum", at));
         PINCER_TRY(rules.multiple_of, number(o, "multipleOf", at));
-        if (rules.multiple_of && compare_numbers(*rules.multiple_of, json::value(0)) <= 0) return wrong(at, "multipleOf", "must be above 0");
+        if (rules.multiple_of && compare_numbers(*rules.multiple_of, json::value(0)) <= 0)
+            return wrong(at, "multipleOf", "must be above 0");
         if (rules.minimum || rules.maximum || rules.exclusive_minimum || rules.exclusive_maximum || rules.multiple_of) {
             node.number = std::move(rules);
         }
@@ -215,20 +230,23 @@ private:
         return {};
     }
 
-    Result<std::optional<NodeIndex>> part(const json::object& o, std::string_view keyword, const std::string& at, std::size_t depth) {
+    Result<std::optional<NodeIndex>> part(const json::object& o, std::string_view keyword, const std::string& at,
+                                          std::size_t depth) {
         const json::value* v = json::find(o, keyword);
         if (!v) return std::optional<NodeIndex>();
         PINCER_TRY(const NodeIndex index, node_for(*v, at + "/" + std::string(keyword), depth + 1));
         return std::optional<NodeIndex>(index);
     }
 
-    Result<std::vector<NodeIndex>> parts(const json::object& o, std::string_view keyword, const std::string& at, std::size_t depth) {
+    Result<std::vector<NodeIndex>> parts(const json::object& o, std::string_view keyword, const std::string& at,
+                                         std::size_t depth) {
         std::vector<NodeIndex> out;
         const json::value* v = json::find(o, keyword);
         if (!v) return out;
         if (!v->is_array()) return wrong(at, keyword, "an array is expected");
         for (std::size_t i = 0; i < v->get_array().size(); ++i) {
-            PINCER_TRY(const NodeIndex index, node_for(v->get_array()[i], fmt::format("{}/{}/{}", at, keyword, i), depth + 1));
+            PINCER_TRY(const NodeIndex index,
+                       node_for(v->get_array()[i], fmt::format("{}/{}/{}", at, keyword, i), depth + 1));
             out.push_back(index);
         }
         return out;
@@ -248,7 +266,8 @@ private:
         PINCER_TRY(rules.min_items, count(o, "minItems", at));
         PINCER_TRY(rules.max_items, count(o, "maxItems", at));
         rules.unique = json::bool_at(o, "uniqueItems").value_or(false);
-        if (!rules.prefix.empty() || rules.rest || rules.contains || rules.min_items || rules.max_items || rules.unique) {
+        if (!rules.prefix.empty() || rules.rest || rules.contains || rules.min_items || rules.max_items ||
+            rules.unique) {
             node.array = std::move(rules);
         }
         return {};
@@ -271,40 +290,46 @@ private:
         if (!v) return {};
         if (!v->is_object()) return wrong(at, keyword, "an object is expected");
         for (const auto& field : v->get_object()) {
-            PINCER_CHECK(each(std::string(field.key()), field.value(), fmt::format("{}/{}/{}", at, keyword, escape_pointer(field.key()))));
+            PINCER_CHECK(each(std::string(field.key()), field.value(),
+                              fmt::format("{}/{}/{}", at, keyword, escape_pointer(field.key()))));
         }
         return {};
     }
 
     Result<> read_object(const json::object& o, const std::string& at, std::size_t depth, Node& node) {
         ObjectRules rules;
-        PINCER_CHECK(members(o, "properties", at, [&](std::string name, const json::value& v, std::string place) -> Result<> {
-            PINCER_TRY(const NodeIndex index, node_for(v, std::move(place), depth + 1));
-            rules.by_name.emplace(name, rules.properties.size());
-            rules.properties.push_back({std::move(name), index});
-            return {};
-        }));
+        PINCER_CHECK(
+            members(o, "properties", at, [&](std::string name, const json::value& v, std::string place) -> Result<> {
+                PINCER_TRY(const NodeIndex index, node_for(v, std::move(place), depth + 1));
+                rules.by_name.emplace(name, rules.properties.size());
+                rules.properties.push_back({std::move(name), index});
+                return {};
+            }));
         if (const json::value* v = json::find(o, "required"); v && !v->is_bool()) {
             PINCER_TRY(const auto required, names(*v, "required", at));
             for (const std::string& name : required) {
-                if (const auto known = rules.by_name.find(name); known != rules.by_name.end()) rules.properties[known->second].required = true;
-                else rules.required.push_back(name);
+                if (const auto known = rules.by_name.find(name); known != rules.by_name.end())
+                    rules.properties[known->second].required = true;
+                else
+                    rules.required.push_back(name);
             }
         }
-        PINCER_CHECK(members(o, "patternProperties", at, [&](const std::string& source, const json::value& v, std::string place) -> Result<> {
-            auto pattern = Pattern::compile(source);
-            if (!pattern) return wrong(at, "patternProperties", pattern.error().message());
-            PINCER_TRY(const NodeIndex index, node_for(v, std::move(place), depth + 1));
-            rules.patterns.emplace_back(std::move(*pattern), index);
-            return {};
-        }));
+        PINCER_CHECK(members(o, "patternProperties", at,
+                             [&](const std::string& source, const json::value& v, std::string place) -> Result<> {
+                                 auto pattern = Pattern::compile(source);
+                                 if (!pattern) return wrong(at, "patternProperties", pattern.error().message());
+                                 PINCER_TRY(const NodeIndex index, node_for(v, std::move(place), depth + 1));
+                                 rules.patterns.emplace_back(std::move(*pattern), index);
+                                 return {};
+                             }));
         PINCER_TRY(rules.additional, part(o, "additionalProperties", at, depth));
         PINCER_TRY(rules.names, part(o, "propertyNames", at, depth));
         PINCER_TRY(rules.min_properties, count(o, "minProperties", at));
         PINCER_TRY(rules.max_properties, count(o, "maxProperties", at));
         PINCER_CHECK(read_dependencies(o, at, depth, rules));
-        const bool any = !rules.properties.empty() || !rules.required.empty() || !rules.patterns.empty() || rules.additional || rules.names ||
-                         rules.min_properties || rules.max_properties || !rules.dependent_required.empty() || !rules.dependent_schemas.empty();
+        const bool any = !rules.properties.empty() || !rules.required.empty() || !rules.patterns.empty() ||
+                         rules.additional || rules.names || rules.min_properties || rules.max_properties ||
+                         !rules.dependent_required.empty() || !rules.dependent_schemas.empty();
         if (any) node.object = std::move(rules);
         return {};
     }
@@ -320,7 +345,9 @@ private:
             rules.dependent_schemas.emplace_back(name, index);
             return {};
         };
-        PINCER_CHECK(members(o, "dependentRequired", at, [&](const std::string& name, const json::value& v, const std::string&) { return need(name, v); }));
+        PINCER_CHECK(
+            members(o, "dependentRequired", at,
+                    [&](const std::string& name, const json::value& v, const std::string&) { return need(name, v); }));
         PINCER_CHECK(members(o, "dependentSchemas", at, fit));
         return members(o, "dependencies", at, [&](const std::string& name, const json::value& v, std::string place) {
             return v.is_array() ? need(name, v) : fit(name, v, std::move(place));

@@ -44,9 +44,9 @@ bool equal(const json::value& a, const json::value& b) {
     if (const auto* o = a.if_object()) {
         const auto& other = b.get_object();
         return o->size() == other.size() && std::all_of(o->begin(), o->end(), [&](const auto& field) {
-            const json::value* same = other.if_contains(field.key());
-            return same && equal(field.value(), *same);
-        });
+                   const json::value* same = other.if_contains(field.key());
+                   return same && equal(field.value(), *same);
+               });
     }
     if (const auto* items = a.if_array()) {
         const auto& other = b.get_array();

@@ -62,12 +62,14 @@ std::string to_re2_dialect(std::string_view ecma) {
 }
 
 Result<Pattern> Pattern::compile(std::string_view source) {
-    if (source.size() > kMaxPatternBytes) return PINCER_FAIL(too_large, "a pattern of {} bytes is over the limit", source.size());
+    if (source.size() > kMaxPatternBytes)
+        return PINCER_FAIL(too_large, "a pattern of {} bytes is over the limit", source.size());
     RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(kMaxProgramBytes);
     auto regex = std::make_shared<const RE2>(to_re2_dialect(source), options);
-    if (!regex->ok()) return PINCER_FAIL(invalid_argument, "pattern \"{}\" is not supported: {}", source, regex->error());
+    if (!regex->ok())
+        return PINCER_FAIL(invalid_argument, "pattern \"{}\" is not supported: {}", source, regex->error());
     return Pattern(std::string(source), std::move(regex));
 }
 

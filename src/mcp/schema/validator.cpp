@@ -23,7 +23,9 @@ Type type_of(const json::value& v) {
     return kNull;
 }
 
-bool admits(Types allowed, Type actual) { return allowed == 0 || (allowed & actual) || (actual == kInteger && (allowed & kNumber)); }
+bool admits(Types allowed, Type actual) {
+    return allowed == 0 || (allowed & actual) || (actual == kInteger && (allowed & kNumber));
+}
 
 using Path = std::vector<std::variant<std::string, std::size_t>>;
 
@@ -48,7 +50,8 @@ private:
 
     bool fail(std::string_view keyword, json::value demanded, std::string_view expected, const json::value& v) {
         if (out_ && out_->size() < schema_.limits.violations) {
-            out_->push_back({std::string(keyword), path_, std::move(demanded), std::string(expected), std::string(name_of(type_of(v)))});
+            out_->push_back({std::string(keyword), path_, std::move(demanded), std::string(expected),
+                             std::string(name_of(type_of(v)))});
         }
         return false;
     }
@@ -77,10 +80,12 @@ private:
 
     bool check_node(const Node& node, const json::value& v) {
         if (node.always) return *node.always || fail("false", nullptr, "never", v);
-        if (node.values && !is_one_of(*node.values, v)) return fail("enum", *node.values, first_type_name(node.types), v);
+        if (node.values && !is_one_of(*node.values, v))
+            return fail("enum", *node.values, first_type_name(node.types), v);
         const Type type = type_of(v);
         if (!admits(node.types, type)) return fail("type", type_names(node.types), first_type_name(node.types), v);
-        if (node.constant && !equal(*node.constant, v)) return fail("const", *node.constant, first_type_name(node.types), v);
+        if (node.constant && !equal(*node.constant, v))
+            return fail("const", *node.constant, first_type_name(node.types), v);
         bool ok = !node.ref || check(*node.ref, v);
         if (node.number && (type == kInteger || type == kNumber) && go_on(ok)) ok &= check_number(*node.number, v);
         if (node.string && type == kString && go_on(ok)) ok &= check_string(*node.string, v);
@@ -106,15 +111,18 @@ private:
     }
 
     bool check_number(const NumberRules& rules, const json::value& v) {
-        if (rules.minimum && compare_numbers(v, *rules.minimum) < 0) return fail("minimum", *rules.minimum, "number", v);
+        if (rules.minimum && compare_numbers(v, *rules.minimum) < 0)
+            return fail("minimum", *rules.minimum, "number", v);
         if (rules.exclusive_minimum && compare_numbers(v, *rules.exclusive_minimum) <= 0) {
             return fail("exclusiveMinimum", *rules.exclusive_minimum, "number", v);
         }
-        if (rules.maximum && compare_numbers(v, *rules.maximum) > 0) return fail("maximum", *rules.maximum, "number", v);
+        if (rules.maximum && compare_numbers(v, *rules.maximum) > 0)
+            return fail("maximum", *rules.maximum, "number", v);
         if (rules.exclusive_maximum && compare_numbers(v, *rules.exclusive_maximum) >= 0) {
             return fail("exclusiveMaximum", *rules.exclusive_maximum, "number", v);
         }
-        if (rules.multiple_of && !is_multiple(v, *rules.multiple_of)) return fail("multipleOf", *rules.multiple_of, "number", v);
+        if (rules.multiple_of && !is_multiple(v, *rules.multiple_of))
+            return fail("multipleOf", *rules.multiple_of, "number", v);
         return true;
     }
 
@@ -126,7 +134,8 @@ private:
             if (rules.min_length && length < *rules.min_length) ok = fail("minLength", *rules.min_length, "string", v);
             if (rules.max_length && length > *rules.max_length) ok = fail("maxLength", *rules.max_length, "string", v);
         }
-        if (rules.pattern && !rules.pattern->found_in(text)) ok = fail("pattern", json::value(rules.pattern->source()), "string", v);
+        if (rules.pattern && !rules.pattern->found_in(text))
+            ok = fail("pattern", json::value(rules.pattern->source()), "string", v);
         return ok;
     }
 
@@ -136,9 +145,12 @@ private:
         if (rules.min_items && items.size() < *rules.min_items) ok = fail("minItems", *rules.min_items, "array", v);
         if (rules.max_items && items.size() > *rules.max_items) ok = fail("maxItems", *rules.max_items, "array", v);
         for (std::size_t i = 0; i < items.size() && go_on(ok); ++i) {
-            if (i < rules.prefix.size()) ok &= below(i, rules.prefix[i], items[i]);
-            else if (rules.rest) ok &= below(i, *rules.rest, items[i]);
-            else break;
+            if (i < rules.prefix.size())
+                ok &= below(i, rules.prefix[i], items[i]);
+            else if (rules.rest)
+                ok &= below(i, *rules.rest, items[i]);
+            else
+                break;
         }
         if (rules.unique && go_on(ok) && !all_different(items)) ok = fail("uniqueItems", true, "array", v);
         if (rules.contains && go_on(ok)) ok &= check_contains(rules, v);
@@ -161,7 +173,8 @@ private:
             count += fits(*rules.contains, item) ? 1 : 0;
         }
         if (count < rules.min_contains) return fail("contains", rules.min_contains, "array", v);
-        if (rules.max_contains && count > *rules.max_contains) return fail("maxContains", *rules.max_contains, "array", v);
+        if (rules.max_contains && count > *rules.max_contains)
+            return fail("maxContains", *rules.max_contains, "array", v);
         return true;
     }
 
@@ -170,14 +183,18 @@ private:
         bool ok = true;
         for (const auto& property : rules.properties) {
             if (!go_on(ok)) return false;
-            if (const json::value* field = json::find(o, property.name)) ok &= below(property.name, property.node, *field);
-            else if (property.required) ok = missing(property.name, property.node);
+            if (const json::value* field = json::find(o, property.name))
+                ok &= below(property.name, property.node, *field);
+            else if (property.required)
+                ok = missing(property.name, property.node);
         }
         for (const std::string& name : rules.required) {
             if (go_on(ok) && !json::find(o, name)) ok = missing(name, std::nullopt);
         }
-        if (rules.min_properties && o.size() < *rules.min_properties) ok = fail("minProperties", *rules.min_properties, "object", v);
-        if (rules.max_properties && o.size() > *rules.max_properties) ok = fail("maxProperties", *rules.max_properties, "object", v);
+        if (rules.min_properties && o.size() < *rules.min_properties)
+            ok = fail("minProperties", *rules.min_properties, "object", v);
+        if (rules.max_properties && o.size() > *rules.max_properties)
+            ok = fail("maxProperties", *rules.max_properties, "object", v);
         if (go_on(ok) && (!rules.patterns.empty() || rules.additional || rules.names)) ok &= check_names(rules, o);
         if (go_on(ok)) ok &= check_dependencies(rules, o, v);
         return ok;
@@ -209,8 +226,10 @@ private:
             }
             if (rules.names) ok &= below(name, *rules.names, json::value(name));
             if (known || !rules.additional) continue;
-            if (schema_.nodes[*rules.additional].always == false) ok = fail("additionalProperties", json::value(name), "object", field.value());
-            else ok &= below(name, *rules.additional, field.value());
+            if (schema_.nodes[*rules.additional].always == false)
+                ok = fail("additionalProperties", json::value(name), "object", field.value());
+            else
+                ok &= below(name, *rules.additional, field.value());
         }
         return ok;
     }
@@ -290,8 +309,10 @@ std::string Violation::pointer() const {
 std::string Violation::dotted() const {
     std::string out;
     for (const auto& step : path) {
-        if (const auto* index = std::get_if<std::size_t>(&step)) out += out.empty() ? std::to_string(*index) : fmt::format("[{}]", *index);
-        else out += (out.empty() ? "" : ".") + std::get<std::string>(step);
+        if (const auto* index = std::get_if<std::size_t>(&step))
+            out += out.empty() ? std::to_string(*index) : fmt::format("[{}]", *index);
+        else
+            out += (out.empty() ? "" : ".") + std::get<std::string>(step);
     }
     return out;
 }

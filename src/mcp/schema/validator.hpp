@@ -19,28 +19,28 @@ namespace pincer::mcp::schema {
 
 // What a value did not keep to. Enough for any wording: the keyword, what it demanded, what was there and where.
 struct Violation {
-    std::string keyword;                                      // "minimum", "required", "additionalProperties" ...
-    std::vector<std::variant<std::string, std::size_t>> path; // from the root of the value: names and indexes
-    json::value demanded;                                     // the keyword's value; the missing or extra name
-    std::string expected_type;                                // what kind the sub-schema speaks of: "number", "string", ...
-    std::string actual_type;                                  // JSON type of what was there; "undefined" when missing
-    json::array expected_values = {};                         // "required": the enum of what is missing, if it has one
+    std::string keyword;                                       // "minimum", "required", "additionalProperties" ...
+    std::vector<std::variant<std::string, std::size_t>> path;  // from the root of the value: names and indexes
+    json::value demanded;                                      // the keyword's value; the missing or extra name
+    std::string expected_type;         // what kind the sub-schema speaks of: "number", "string", ...
+    std::string actual_type;           // JSON type of what was there; "undefined" when missing
+    json::array expected_values = {};  // "required": the enum of what is missing, if it has one
 
     std::string pointer() const;  // RFC 6901
     std::string dotted() const;   // "filters[2].name"
 };
 
 struct SchemaLimits {
-    std::size_t depth = 64;            // of schema nesting, followed references included
-    std::size_t work = 200'000;        // sub-schemas applied to one value before it is refused
-    std::size_t violations = 32;       // collected
+    std::size_t depth = 64;       // of schema nesting, followed references included
+    std::size_t work = 200'000;   // sub-schemas applied to one value before it is refused
+    std::size_t violations = 32;  // collected
 };
 
 // Immutable and cheap to copy: copies share what was compiled.
 class Validator {
 public:
-    // A schema that is true, false or an object. Errors: invalid_argument with the place ("at /properties/n/type: ...");
-    // too_large for schemas of more than 10,000 nodes.
+    // A schema that is true, false or an object. Errors: invalid_argument with the place ("at /properties/n/type:
+    // ..."); too_large for schemas of more than 10,000 nodes.
     static Result<Validator> compile(const json::value& schema, SchemaLimits limits = {});
 
     // Empty when the value fits. A value that takes too much work violates "work".

@@ -1,4 +1,5 @@
-// One outbound server and its connection: started when needed, watched while it lives, not tried too often after it failed.
+// One outbound server and its connection: started when needed, watched while it lives, not tried too often after it
+// failed.
 #pragma once
 
 #include <memory>
@@ -37,7 +38,8 @@ public:
     Task<> stop();
 
 private:
-    using ConnectionRef = std::shared_ptr<Connection>;  // shared by the calls on it, which may outlast its being current
+    using ConnectionRef =
+        std::shared_ptr<Connection>;  // shared by the calls on it, which may outlast its being current
 
     Task<Result<ConnectionRef>> connected(Deadline deadline);
     Result<> may_start() const;
@@ -61,14 +63,14 @@ private:
     bool starting_ = false;
     bool relisting_ = false;
     bool stopping_ = false;
-    std::size_t failures_ = 0;     // in a row
+    std::size_t failures_ = 0;  // in a row
     std::size_t in_flight_ = 0;
     SteadyTime retry_at_{};
     SteadyTime last_used_{};
     std::string last_error_;
     bool last_start_failed_ = false;
     mcp::ServerFacts facts_;
-    io::Event settled_;            // set while no start is under way
+    io::Event settled_;  // set while no start is under way
     io::TaskGroup tasks_;
 };
 

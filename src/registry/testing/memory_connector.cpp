@@ -7,7 +7,8 @@ namespace pincer::registry::testing {
 
 class MemoryConnector::MemoryConnection final : public Connection {
 public:
-    MemoryConnection(io::Runtime& runtime, mcp::Server& server, Entry& entry) : runtime_(runtime), server_(server), entry_(entry), tasks_(runtime) {
+    MemoryConnection(io::Runtime& runtime, mcp::Server& server, Entry& entry)
+        : runtime_(runtime), server_(server), entry_(entry), tasks_(runtime) {
         entry_.open.push_back(this);
     }
     ~MemoryConnection() override { std::erase(entry_.open, this); }
@@ -30,7 +31,9 @@ public:
     }
 
 private:
-    Task<> serve(std::unique_ptr<io::LineStream> stream) { (void)co_await mcp::serve_stdio(runtime_, server_, *stream, Millis(10)); }
+    Task<> serve(std::unique_ptr<io::LineStream> stream) {
+        (void)co_await mcp::serve_stdio(runtime_, server_, *stream, Millis(10));
+    }
 
     io::Runtime& runtime_;
     mcp::Server& server_;
@@ -59,7 +62,8 @@ std::size_t MemoryConnector::connects(const std::string& name) const {
     return found == entries_.end() ? 0 : found->second.connects;
 }
 
-Task<Result<std::unique_ptr<Connection>>> MemoryConnector::connect(ServerDefinition definition, mcp::ClientOptions options) {
+Task<Result<std::unique_ptr<Connection>>> MemoryConnector::connect(ServerDefinition definition,
+                                                                   mcp::ClientOptions options) {
     Entry& entry = entries_[definition.name];
     ++entry.connects;
     if (entry.refusal) co_return Failure(*entry.refusal);

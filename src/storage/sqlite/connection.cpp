@@ -9,7 +9,8 @@
 namespace pincer::storage::sqlite {
 namespace {
 
-constexpr std::size_t kMostCachedStatements = 128;  // SQL is literals, so a program has fewer; more would be a bug, not a leak
+constexpr std::size_t kMostCachedStatements =
+    128;  // SQL is literals, so a program has fewer; more would be a bug, not a leak
 
 // What a connection may cost in memory, and what a commit means. mmap stays off: an I/O error must be an error code.
 constexpr const char* kSetUp = R"(
@@ -19,7 +20,9 @@ constexpr const char* kSetUp = R"(
     PRAGMA temp_store = MEMORY;
     PRAGMA trusted_schema = OFF;
 )";
-constexpr const char* kSetUpWriter = "PRAGMA cache_size = -512; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304;";
+constexpr const char* kSetUpWriter =
+    "PRAGMA cache_size = -512; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = "
+    "4194304;";
 constexpr const char* kSetUpReader = "PRAGMA cache_size = -256; PRAGMA query_only = ON;";
 
 ErrorCode code_from(int code) {
@@ -54,7 +57,9 @@ int bind(sqlite3_stmt* statement, int place, const Value& value) {
         int operator()(std::int64_t v) const { return sqlite3_bind_int64(statement, place, v); }
         int operator()(double v) const { return sqlite3_bind_double(statement, place, v); }
         // STATIC: the caller's values outlive the statement's run.
-        int operator()(const std::string& v) const { return sqlite3_bind_text64(statement, place, v.data(), v.size(), SQLITE_STATIC, SQLITE_UTF8); }
+        int operator()(const std::string& v) const {
+            return sqlite3_bind_text64(statement, place, v.data(), v.size(), SQLITE_STATIC, SQLITE_UTF8);
+        }
     };
     return std::visit(Bind{statement, place}, value);
 }
@@ -67,7 +72,8 @@ public:
     std::string text(int column) const override { return std::string(view(column)); }
     std::string_view view(int column) const override {
         const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-        return bytes ? std::string_view(bytes, std::size_t(sqlite3_column_bytes(statement_, column))) : std::string_view();
+        return bytes ? std::string_view(bytes, std::size_t(sqlite3_column_bytes(statement_, column)))
+                     : std::string_view();
     }
     bool is_null(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
@@ -106,7 +112,9 @@ private:
 
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::filesystem::path& path, Access access) {
     // NOMUTEX: a connection belongs to one thread at a time, we see to that.
-    const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (access == Access::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+    const int flags =
+        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+        (access == Access::read_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
     sqlite3* db = nullptr;
     const int code = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
     std::unique_ptr<SqliteConnection> connection(new SqliteConnection(db));
@@ -142,7 +150,8 @@ Result<SqliteConnection::Statement> SqliteConnection::prepare(std::string_view s
     if (!handle || sqlite3_stmt_busy(handle)) {  // busy: the same SQL inside its own query()
         cached = !handle && cache_.size() < kMostCachedStatements;
         const char* tail = nullptr;
-        const int code = sqlite3_prepare_v3(db_, sql.data(), int(sql.size()), cached ? SQLITE_PREPARE_PERSISTENT : 0, &handle, &tail);
+        const int code = sqlite3_prepare_v3(db_, sql.data(), int(sql.size()), cached ? SQLITE_PREPARE_PERSISTENT : 0,
+                                            &handle, &tail);
         if (code != SQLITE_OK) return Failure(failed(code, sql));
         if (handle && cached) cache_.emplace(sql, handle);
         const std::string_view rest = sql.substr(std::size_t(tail - sql.data()));
@@ -174,7 +183,8 @@ Result<std::int64_t> SqliteConnection::execute(std::string_view sql, std::span<c
     return sqlite3_total_changes64(db_) == before ? 0 : sqlite3_changes64(db_);
 }
 
-Result<> SqliteConnection::query(std::string_view sql, std::initializer_list<Value> values, std::function<bool(const Row&)> each) {
+Result<> SqliteConnection::query(std::string_view sql, std::initializer_list<Value> values,
+                                 std::function<bool(const Row&)> each) {
     PINCER_TRY(const Statement statement, prepare(sql, std::span(values.begin(), values.size())));
     const SqliteRow row(statement.get());
     for (;;) {

@@ -25,7 +25,8 @@ public:
 
     Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Value> values = {}) override;
     Result<std::int64_t> execute(std::string_view sql, std::span<const Value> values) override;
-    Result<> query(std::string_view sql, std::initializer_list<Value> values, std::function<bool(const Row&)> each) override;
+    Result<> query(std::string_view sql, std::initializer_list<Value> values,
+                   std::function<bool(const Row&)> each) override;
     std::int64_t last_insert_id() const override;
 
     // Several statements, without values and without caching: migrations and pragmas.

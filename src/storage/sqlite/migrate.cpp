@@ -14,13 +14,16 @@ Result<> migrate(SqliteConnection& connection, std::span<const Migration> migrat
         return false;
     }));
     if (applied < 0 || std::size_t(applied) > migrations.size()) {
-        Error error(ErrorCode::unsupported, fmt::format("this file has schema {}, and this program knows only up to {}: it was "
-                                                        "written by a newer version", applied, migrations.size()));
+        Error error(ErrorCode::unsupported,
+                    fmt::format("this file has schema {}, and this program knows only up to {}: it was "
+                                "written by a newer version",
+                                applied, migrations.size()));
         return Failure(std::move(error).with_reason("STORE_NEWER"));
     }
     for (const Migration& migration : migrations.subspan(std::size_t(applied))) {
         // user_version lies in the file's header, so it is part of the same transaction.
-        auto done = connection.run_script(fmt::format("BEGIN IMMEDIATE;\n{}\n;PRAGMA user_version = {}; COMMIT;", migration.sql, migration.version));
+        auto done = connection.run_script(
+            fmt::format("BEGIN IMMEDIATE;\n{}\n;PRAGMA user_version = {}; COMMIT;", migration.sql, migration.version));
         if (!done) {
             if (connection.in_transaction()) (void)connection.run_script("ROLLBACK");
             return Failure(std::move(done).error().context(fmt::format("migration {}", migration.version)));

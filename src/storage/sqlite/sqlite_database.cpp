@@ -72,7 +72,8 @@ private:
         job.work = nullptr;  // what it captured is let go of before the answer
         // A full or failing disk makes SQLite roll back the whole transaction by itself.
         if (!connection_->in_transaction()) {
-            Error error = job.result ? Error(ErrorCode::internal, "a write ended the transaction it was in") : job.result.error();
+            Error error =
+                job.result ? Error(ErrorCode::internal, "a write ended the transaction it was in") : job.result.error();
             return Failure(std::move(error));
         }
         if (!job.result) PINCER_CHECK(connection_->execute("ROLLBACK TO one_write"));
@@ -85,7 +86,9 @@ private:
         // After a failed fsync nobody knows what the disk holds, and the next fsync may claim success for pages that
         // were dropped. Only opening the file anew, and reading, settles it.
         Error unknown(ErrorCode::outcome_unknown, error.message());
-        broken_ = Error(ErrorCode::unavailable, fmt::format("the store failed earlier and takes no writes until it is opened again ({})", error.message()))
+        broken_ = Error(ErrorCode::unavailable,
+                        fmt::format("the store failed earlier and takes no writes until it is opened again ({})",
+                                    error.message()))
                       .with_reason("STORE_FAILED");
         return std::move(unknown).with_reason("STORE_FAILED");
     }
@@ -98,8 +101,13 @@ private:
 
 class SqliteDatabase final : public Database {
 public:
-    SqliteDatabase(io::Runtime& runtime, FileLock lock, std::filesystem::path path, std::unique_ptr<SqliteConnection> writer, std::unique_ptr<SqliteConnection> reader)
-        : runtime_(runtime), lock_(std::move(lock)), path_(std::move(path)), writer_(std::move(writer)), reader_(std::move(reader)),
+    SqliteDatabase(io::Runtime& runtime, FileLock lock, std::filesystem::path path,
+                   std::unique_ptr<SqliteConnection> writer, std::unique_ptr<SqliteConnection> reader)
+        : runtime_(runtime),
+          lock_(std::move(lock)),
+          path_(std::move(path)),
+          writer_(std::move(writer)),
+          reader_(std::move(reader)),
           batcher_(runtime, kMostInOneCommit, [this](Batcher::Batch batch) { writer_.run_batch(batch); }) {}
 
     Task<Result<>> write(Work work) override {
@@ -143,7 +151,7 @@ private:
     std::unique_ptr<SqliteConnection> reader_;
     std::unique_ptr<SqliteConnection> slow_reader_;  // made and used on the slow pool's one thread
     std::unique_ptr<io::BlockingPool> slow_pool_;    // made at first use: most programs never need its thread
-    Batcher batcher_;  // last: its thread uses the writer, and ends before that goes
+    Batcher batcher_;                                // last: its thread uses the writer, and ends before that goes
 };
 
 // SQLite would make the file readable by others; the -wal and -shm files take over its mode.
@@ -156,7 +164,8 @@ Result<> make_private_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::open(io::Runtime& runtime, const std::filesystem::path& path, std::span<const Migration> migrations) {
+Result<std::unique_ptr<Database>> Database::open(io::Runtime& runtime, const std::filesystem::path& path,
+                                                 std::span<const Migration> migrations) {
     PINCER_TRY(FileLock lock, FileLock::take(path.string() + ".lock", path));
     PINCER_CHECK(make_private_file(path));
     PINCER_TRY(auto writer, SqliteConnection::open(path, Access::read_write));
@@ -164,7 +173,8 @@ Result<std::unique_ptr<Database>> Database::open(io::Runtime& runtime, const std
         return Failure(std::move(migrated).error().context(fmt::format("opening {}", path.string())));
     }
     PINCER_TRY(auto reader, SqliteConnection::open(path, Access::read_only));
-    std::unique_ptr<Database> database = std::make_unique<SqliteDatabase>(runtime, std::move(lock), path, std::move(writer), std::move(reader));
+    std::unique_ptr<Database> database =
+        std::make_unique<SqliteDatabase>(runtime, std::move(lock), path, std::move(writer), std::move(reader));
     return database;
 }
 

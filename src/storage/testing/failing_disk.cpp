@@ -40,7 +40,9 @@ bool strikes(File& file, Trouble a, Trouble b = Trouble::none) {
 }
 
 int close_file(sqlite3_file* f) { return file_of(f).real()->pMethods->xClose(file_of(f).real()); }
-int read_file(sqlite3_file* f, void* into, int n, sqlite3_int64 at) { return file_of(f).real()->pMethods->xRead(file_of(f).real(), into, n, at); }
+int read_file(sqlite3_file* f, void* into, int n, sqlite3_int64 at) {
+    return file_of(f).real()->pMethods->xRead(file_of(f).real(), into, n, at);
+}
 int write_file(sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
     File& file = file_of(f);
     if (strikes(file, Trouble::disk_full, Trouble::write_fails)) {
@@ -49,29 +51,44 @@ int write_file(sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
     }
     return file.real()->pMethods->xWrite(file.real(), from, n, at);
 }
-int truncate_file(sqlite3_file* f, sqlite3_int64 size) { return file_of(f).real()->pMethods->xTruncate(file_of(f).real(), size); }
+int truncate_file(sqlite3_file* f, sqlite3_int64 size) {
+    return file_of(f).real()->pMethods->xTruncate(file_of(f).real(), size);
+}
 int sync_file(sqlite3_file* f, int flags) {
     File& file = file_of(f);
     if (strikes(file, Trouble::fsync_fails)) return SQLITE_IOERR_FSYNC;
     const int code = file.real()->pMethods->xSync(file.real(), flags);
     sqlite3_int64 size = 0;
-    if (code == SQLITE_OK && file.is_log && file.real()->pMethods->xFileSize(file.real(), &size) == SQLITE_OK) g_state.synced = size;
+    if (code == SQLITE_OK && file.is_log && file.real()->pMethods->xFileSize(file.real(), &size) == SQLITE_OK)
+        g_state.synced = size;
     return code;
 }
-int file_size(sqlite3_file* f, sqlite3_int64* size) { return file_of(f).real()->pMethods->xFileSize(file_of(f).real(), size); }
+int file_size(sqlite3_file* f, sqlite3_int64* size) {
+    return file_of(f).real()->pMethods->xFileSize(file_of(f).real(), size);
+}
 int lock_file(sqlite3_file* f, int kind) { return file_of(f).real()->pMethods->xLock(file_of(f).real(), kind); }
 int unlock_file(sqlite3_file* f, int kind) { return file_of(f).real()->pMethods->xUnlock(file_of(f).real(), kind); }
-int check_lock(sqlite3_file* f, int* out) { return file_of(f).real()->pMethods->xCheckReservedLock(file_of(f).real(), out); }
-int control(sqlite3_file* f, int op, void* arg) { return file_of(f).real()->pMethods->xFileControl(file_of(f).real(), op, arg); }
+int check_lock(sqlite3_file* f, int* out) {
+    return file_of(f).real()->pMethods->xCheckReservedLock(file_of(f).real(), out);
+}
+int control(sqlite3_file* f, int op, void* arg) {
+    return file_of(f).real()->pMethods->xFileControl(file_of(f).real(), op, arg);
+}
 int sector_size(sqlite3_file* f) { return file_of(f).real()->pMethods->xSectorSize(file_of(f).real()); }
 int characteristics(sqlite3_file* f) { return file_of(f).real()->pMethods->xDeviceCharacteristics(file_of(f).real()); }
-int shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** out) { return file_of(f).real()->pMethods->xShmMap(file_of(f).real(), page, size, extend, out); }
-int shm_lock(sqlite3_file* f, int offset, int n, int flags) { return file_of(f).real()->pMethods->xShmLock(file_of(f).real(), offset, n, flags); }
+int shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** out) {
+    return file_of(f).real()->pMethods->xShmMap(file_of(f).real(), page, size, extend, out);
+}
+int shm_lock(sqlite3_file* f, int offset, int n, int flags) {
+    return file_of(f).real()->pMethods->xShmLock(file_of(f).real(), offset, n, flags);
+}
 void shm_barrier(sqlite3_file* f) { file_of(f).real()->pMethods->xShmBarrier(file_of(f).real()); }
 int shm_unmap(sqlite3_file* f, int remove) { return file_of(f).real()->pMethods->xShmUnmap(file_of(f).real(), remove); }
 
-constexpr sqlite3_io_methods kMethods = {2,         close_file, read_file,   write_file,      truncate_file, sync_file, file_size,   lock_file, unlock_file,
-                                         check_lock, control,   sector_size, characteristics, shm_map,       shm_lock,  shm_barrier, shm_unmap, nullptr, nullptr};
+constexpr sqlite3_io_methods kMethods = {2,           close_file,  read_file,       write_file,  truncate_file,
+                                         sync_file,   file_size,   lock_file,       unlock_file, check_lock,
+                                         control,     sector_size, characteristics, shm_map,     shm_lock,
+                                         shm_barrier, shm_unmap,   nullptr,         nullptr};
 
 int open_file(sqlite3_vfs*, const char* name, sqlite3_file* f, int flags, int* out_flags) {
     File& file = file_of(f);

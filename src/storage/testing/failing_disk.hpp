@@ -8,7 +8,8 @@ namespace pincer::testing {
 
 enum class Trouble { none, fsync_fails, disk_full, write_fails };
 
-// The default VFS of this process while it lives: databases opened meanwhile stand on it, and must be closed before it goes.
+// The default VFS of this process while it lives: databases opened meanwhile stand on it, and must be closed before it
+// goes.
 class FailingDisk {
 public:
     FailingDisk();
@@ -16,7 +17,8 @@ public:
     FailingDisk(const FailingDisk&) = delete;
     FailingDisk& operator=(const FailingDisk&) = delete;
 
-    // The `after`th write (or fsync) of a write-ahead log from now on meets this trouble, and every later one until mend().
+    // The `after`th write (or fsync) of a write-ahead log from now on meets this trouble, and every later one until
+    // mend().
     void arm(Trouble trouble, int after);
     void mend() { arm(Trouble::none, 0); }
     // Whether anything has met its trouble since arm().

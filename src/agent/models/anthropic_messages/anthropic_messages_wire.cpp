@@ -56,11 +56,13 @@ json::array assistant_content(const Message& message, const WireNames& names) {
             if (!block) continue;
             const auto type = json::string_at(*block, "type");
             if (type == "tool_use") {
-                if (calls < message.tool_calls.size()) content.push_back(tool_use_block(message.tool_calls[calls++], names));
+                if (calls < message.tool_calls.size())
+                    content.push_back(tool_use_block(message.tool_calls[calls++], names));
             } else if (type == "text") {
                 const auto bytes = std::size_t(std::max<std::int64_t>(0, json::int_at(*block, "bytes").value_or(0)));
                 // A text that was changed since (redacted) no longer fits its pieces: all of it goes here.
-                const bool fits = json::int_at(message.provider_state.get_object(), "textBytes") == std::int64_t(message.text.size());
+                const bool fits =
+                    json::int_at(message.provider_state.get_object(), "textBytes") == std::int64_t(message.text.size());
                 const std::string_view piece = fits ? text.substr(0, std::min(bytes, text.size())) : text;
                 push_text(content, piece);
                 text.remove_prefix(piece.size());
@@ -70,7 +72,8 @@ json::array assistant_content(const Message& message, const WireNames& names) {
         }
     }
     push_text(content, text);
-    for (; calls < message.tool_calls.size(); ++calls) content.push_back(tool_use_block(message.tool_calls[calls], names));
+    for (; calls < message.tool_calls.size(); ++calls)
+        content.push_back(tool_use_block(message.tool_calls[calls], names));
     return content;
 }
 
@@ -96,7 +99,9 @@ json::array turns_of(const ModelRequest& request, const WireNames& names) {
             user.push_back(tool_result_block(message));
         } else {
             flush_user();
-            if (turns.empty()) turns.push_back(turn("user", json::array{text_block("(the beginning of the conversation is not shown)")}));
+            if (turns.empty())
+                turns.push_back(
+                    turn("user", json::array{text_block("(the beginning of the conversation is not shown)")}));
             json::array content = assistant_content(message, names);
             if (!content.empty()) turns.push_back(turn("assistant", std::move(content)));
         }
@@ -171,7 +176,8 @@ WireCall Wire::make_call(const ModelConfig& config, const ModelRequest& request)
 
 Result<> Reader::count(std::size_t bytes) {
     bytes_ += bytes;
-    if (bytes_ > kMaxAnswerBytes) return PINCER_FAIL(protocol, "the answer of {} is over {} bytes", config_.provider, kMaxAnswerBytes);
+    if (bytes_ > kMaxAnswerBytes)
+        return PINCER_FAIL(protocol, "the answer of {} is over {} bytes", config_.provider, kMaxAnswerBytes);
     return {};
 }
 
@@ -202,7 +208,8 @@ Result<std::string> Reader::take(std::string_view event, std::string_view data) 
         PINCER_TRY(Block * block, block_at(*parsed));
         block->open = false;
     } else if (type == "message_delta") {
-        if (const json::object* delta = json::object_at(*parsed, "delta")) stop_reason_ = json::string_or(*delta, "stop_reason", stop_reason_);
+        if (const json::object* delta = json::object_at(*parsed, "delta"))
+            stop_reason_ = json::string_or(*delta, "stop_reason", stop_reason_);
         if (const json::object* usage = json::object_at(*parsed, "usage")) take_usage(*usage);
     } else if (type == "message_stop") {
         done_ = true;
@@ -217,10 +224,13 @@ Result<std::string> Reader::take(std::string_view event, std::string_view data) 
 Result<> Reader::start_block(const json::object& event) {
     const json::object* body = json::object_at(event, "content_block");
     const auto index = json::int_at(event, "index");
-    if (!body || !index) return PINCER_FAIL(protocol, "{} began a content block without saying which", config_.provider);
-    if (blocks_.size() >= 2 * kMaxToolCalls) return PINCER_FAIL(protocol, "{} sent more than {} content blocks", config_.provider, 2 * kMaxToolCalls);
+    if (!body || !index)
+        return PINCER_FAIL(protocol, "{} began a content block without saying which", config_.provider);
+    if (blocks_.size() >= 2 * kMaxToolCalls)
+        return PINCER_FAIL(protocol, "{} sent more than {} content blocks", config_.provider, 2 * kMaxToolCalls);
     for (const Block& block : blocks_) {
-        if (block.index == *index) return PINCER_FAIL(protocol, "{} began content block {} twice", config_.provider, *index);
+        if (block.index == *index)
+            return PINCER_FAIL(protocol, "{} began content block {} twice", config_.provider, *index);
     }
     PINCER_CHECK(count(json::write(*body).size()));
     Block block;
@@ -296,7 +306,8 @@ void Reader::add_block(Block& block, ModelReply& reply, json::array& order, bool
 }
 
 Result<ModelReply> Reader::finish() {
-    if (!done_ && stop_reason_.empty()) return PINCER_FAIL(protocol, "the answer of {} broke off before its end", config_.provider);
+    if (!done_ && stop_reason_.empty())
+        return PINCER_FAIL(protocol, "the answer of {} broke off before its end", config_.provider);
     ModelReply reply;
     reply.message.role = Role::assistant;
     json::array order;

@@ -17,14 +17,14 @@ enum class IntentKind {
     dismissal,  // "never mind"
     about,      // greetings, help
     thanks,
-    none,       // nothing of ours
+    none,  // nothing of ours
 };
 
 enum class Topic { general, changes, health };  // of a question
 
 struct Intent {
     IntentKind kind = IntentKind::none;
-    std::string text;               // question, change: the words to hand on; clarify: what to ask back
+    std::string text;  // question, change: the words to hand on; clarify: what to ask back
     Topic topic = Topic::general;
 };
 

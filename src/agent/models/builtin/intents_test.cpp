@@ -189,7 +189,9 @@ TEST(Intents, labelled_set) {
     }
 }
 
-TEST(Intents, a_question_is_handed_on_word_for_word) { EXPECT_EQ(classify("  Is prod healthy?\n").text, "Is prod healthy?"); }
+TEST(Intents, a_question_is_handed_on_word_for_word) {
+    EXPECT_EQ(classify("  Is prod healthy?\n").text, "Is prod healthy?");
+}
 
 TEST(Intents, what_is_not_to_be_done_is_not_handed_on) {
     EXPECT_EQ(classify("Don't roll back, restart checkout instead.").text, "restart checkout instead.");

@@ -12,7 +12,15 @@ constexpr std::size_t kMaxWords = 400;  // of a message; what follows is not a r
 
 constexpr std::string_view kClauseWords = "and then but so";
 constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kTails{{
-    {"n't", "not"}, {"'s", "is"}, {"'re", "are"}, {"'d", "would"}, {"'ll", "will"}, {"'ve", "have"}, {"'m", "am"}, {"cannot", "not"}, {"dont", "not"},
+    {"n't", "not"},
+    {"'s", "is"},
+    {"'re", "are"},
+    {"'d", "would"},
+    {"'ll", "will"},
+    {"'ve", "have"},
+    {"'m", "am"},
+    {"cannot", "not"},
+    {"dont", "not"},
 }};
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -22,7 +30,8 @@ bool is_edge(char c) { return std::string_view("\"'`()[]{}<>*_~,.!?;:#").contain
 std::string plain_apostrophes(std::string_view text) {
     constexpr std::string_view kCurly = "\xE2\x80\x99";
     std::string out(text);
-    for (std::size_t at = out.find(kCurly); at != std::string::npos; at = out.find(kCurly, at)) out.replace(at, kCurly.size(), "'");
+    for (std::size_t at = out.find(kCurly); at != std::string::npos; at = out.find(kCurly, at))
+        out.replace(at, kCurly.size(), "'");
     return out;
 }
 
@@ -113,7 +122,8 @@ bool Clause::has(std::string_view word) const { return std::ranges::find(words, 
 std::vector<Sentence> read_sentences(std::string_view message) { return Splitter(message).split(); }
 
 bool is_one_of(std::string_view word, std::string_view table) {
-    for (std::size_t at = table.find(word); at != std::string_view::npos && !word.empty(); at = table.find(word, at + 1)) {
+    for (std::size_t at = table.find(word); at != std::string_view::npos && !word.empty();
+         at = table.find(word, at + 1)) {
         const bool begins = at == 0 || table[at - 1] == ' ';
         const bool ends = at + word.size() == table.size() || table[at + word.size()] == ' ';
         if (begins && ends) return true;

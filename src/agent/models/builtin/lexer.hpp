@@ -12,7 +12,9 @@ struct Clause {
     std::string_view source;         // as written
 
     bool has(std::string_view word) const;
-    std::string_view word(std::size_t i) const { return i < words.size() ? std::string_view(words[i]) : std::string_view(); }
+    std::string_view word(std::size_t i) const {
+        return i < words.size() ? std::string_view(words[i]) : std::string_view();
+    }
 };
 
 struct Sentence {

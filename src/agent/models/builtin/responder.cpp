@@ -18,7 +18,9 @@ using builtin::Topic;
 
 constexpr std::size_t kMaxContextBytes = 32u << 10;
 
-bool is_clanker_tool(std::string_view name, std::string_view tool) { return name.ends_with(std::string("__clanker_") + std::string(tool)); }
+bool is_clanker_tool(std::string_view name, std::string_view tool) {
+    return name.ends_with(std::string("__clanker_") + std::string(tool));
+}
 
 // The operator's own "clanker" server goes before any other that has tools of these names.
 const ToolSpec* find_tool(const std::vector<ToolSpec>& tools, std::string_view tool) {
@@ -119,7 +121,8 @@ private:
         const auto& messages = request.messages;
         if (messages.empty()) return say(about(request.tools));
         if (messages.back().role == Role::tool) return after_tools(request);
-        const auto newest = std::find_if(messages.rbegin(), messages.rend(), [](const Message& m) { return m.role == Role::user; });
+        const auto newest =
+            std::find_if(messages.rbegin(), messages.rend(), [](const Message& m) { return m.role == Role::user; });
         return newest == messages.rend() ? say(about(request.tools)) : answer(request, builtin::classify(newest->text));
     }
 
@@ -154,15 +157,20 @@ private:
             case IntentKind::clarify: return say(intent.text);
             case IntentKind::declined: return say("Understood: I do nothing about that.");
             case IntentKind::approval:
-                return say("A message in the chat approves nothing. A change that waits is decided on its own request: the buttons in the channel, "
-                           "the web page, or `openclaw approvals`. If nothing waits there, say what is to be changed.");
+                return say(
+                    "A message in the chat approves nothing. A change that waits is decided on its own request: the "
+                    "buttons in the channel, "
+                    "the web page, or `openclaw approvals`. If nothing waits there, say what is to be changed.");
             case IntentKind::dismissal:
-                return say("Nothing was started. A request that already waits for approval stays until somebody denies it or it expires.");
+                return say(
+                    "Nothing was started. A request that already waits for approval stays until somebody denies it or "
+                    "it expires.");
             case IntentKind::about: return say(about(request.tools));
             case IntentKind::thanks: return say("You are welcome.");
             case IntentKind::none: break;
         }
-        return say("I have no answer to that: I work without a language model, and answer from tools only.\n\n" + about(request.tools));
+        return say("I have no answer to that: I work without a language model, and answer from tools only.\n\n" +
+                   about(request.tools));
     }
 
     static ModelReply ask(const ModelRequest& request, const Intent& intent) {
@@ -183,27 +191,38 @@ private:
     // A server that is configured and down is another matter than none.
     static std::string way_out(const ModelRequest& request) {
         if (request.absent_servers.empty()) return "`openclaw mcp set clanker ...` connects one.";
-        return fmt::format("Configured, but not reachable just now: {}. `openclaw status` says why.", join(request.absent_servers, ", "));
+        return fmt::format("Configured, but not reachable just now: {}. `openclaw status` says why.",
+                           join(request.absent_servers, ", "));
     }
 
     static ModelReply plan(const ModelRequest& request, const Intent& intent) {
         const ToolSpec* tool = find_tool(request.tools, "plan");
-        if (!tool) return say("I cannot change anything: no tool that makes plans is connected. Nothing was touched. " + way_out(request));
+        if (!tool)
+            return say("I cannot change anything: no tool that makes plans is connected. Nothing was touched. " +
+                       way_out(request));
         json::object arguments;
         arguments["request"] = intent.text;
-        if (json::object context = context_of(request.messages); !context.empty()) arguments["context"] = std::move(context);
+        if (json::object context = context_of(request.messages); !context.empty())
+            arguments["context"] = std::move(context);
         return call(*tool, std::move(arguments));
     }
 
     static std::string about(const std::vector<ToolSpec>& tools) {
         const bool can_ask = find_tool(tools, "ask") || find_tool(tools, "health") || find_tool(tools, "changes");
         const bool can_plan = find_tool(tools, "plan");
-        if (!can_ask && !can_plan) return "No tool that I know is connected, so I can answer nothing yet. `openclaw mcp set clanker ...` connects one.";
+        if (!can_ask && !can_plan)
+            return "No tool that I know is connected, so I can answer nothing yet. `openclaw mcp set clanker ...` "
+                   "connects one.";
         std::string text = "I am the built-in responder. What I say comes from the tools at hand, with their evidence.";
-        if (can_ask) text += "\n\nAsk, for example:\n- Is production healthy after the last deploy?\n- What changed in the last hour?\n- Why is checkout failing?";
+        if (can_ask)
+            text +=
+                "\n\nAsk, for example:\n- Is production healthy after the last deploy?\n- What changed in the last "
+                "hour?\n- Why is checkout failing?";
         if (can_plan) {
-            text += "\n\nOr say what is to be done, for example:\n- Roll back checkout\n- Restart checkout\n- Scale web to 5\n- Re-run the failed workflow\n"
-                    "I draft a plan; nothing is touched before a person has approved it.";
+            text +=
+                "\n\nOr say what is to be done, for example:\n- Roll back checkout\n- Restart checkout\n- Scale web to "
+                "5\n- Re-run the failed workflow\n"
+                "I draft a plan; nothing is touched before a person has approved it.";
         }
         return text;
     }

@@ -106,7 +106,8 @@ WireCall Wire::make_call(const ModelConfig& config, const ModelRequest& request)
 
 Result<> Reader::count(std::size_t bytes) {
     bytes_ += bytes;
-    if (bytes_ > kMaxAnswerBytes) return PINCER_FAIL(protocol, "the answer of {} is over {} bytes", config_.provider, kMaxAnswerBytes);
+    if (bytes_ > kMaxAnswerBytes)
+        return PINCER_FAIL(protocol, "the answer of {} is over {} bytes", config_.provider, kMaxAnswerBytes);
     return {};
 }
 
@@ -120,10 +121,13 @@ Result<std::string> Reader::take(std::string_view, std::string_view data) {
     if (!chunk) return PINCER_FAIL(protocol, "{} sent an event that is no JSON object", config_.provider);
     if (const json::value* error = json::find(*chunk, "error"); error && !error->is_null()) {
         const json::object* o = error->if_object();
-        if (!o) return Failure(provider_error(config_, 0, "", error->is_string() ? std::string_view(error->get_string()) : std::string_view()));
+        if (!o)
+            return Failure(provider_error(
+                config_, 0, "", error->is_string() ? std::string_view(error->get_string()) : std::string_view()));
         const int status = int(json::int_at(*o, "code").value_or(0));
         const std::string type = json::string_or(*o, "code", json::string_or(*o, "type"));
-        return Failure(provider_error(config_, status >= 400 && status < 600 ? status : 0, type, json::string_or(*o, "message")));
+        return Failure(
+            provider_error(config_, status >= 400 && status < 600 ? status : 0, type, json::string_or(*o, "message")));
     }
     if (const json::object* usage = json::object_at(*chunk, "usage")) {
         usage_.input_tokens = token_count(*usage, "prompt_tokens", usage_.input_tokens);
@@ -137,7 +141,8 @@ Result<std::string> Reader::take(std::string_view, std::string_view data) {
 }
 
 Result<std::string> Reader::take_choice(const json::object& choice) {
-    if (const auto reason = json::string_at(choice, "finish_reason"); reason && !reason->empty()) finish_reason_ = *reason;
+    if (const auto reason = json::string_at(choice, "finish_reason"); reason && !reason->empty())
+        finish_reason_ = *reason;
     const json::object* delta = json::object_at(choice, "delta");
     if (!delta) return std::string();
     std::string piece = json::string_or(*delta, "content");
@@ -166,8 +171,10 @@ Result<Reader::Call*> Reader::call_for(const json::object& piece) {
         if (!index && id && !id->empty() && call.id == *id) return &call;
     }
     if (!index && (!id || id->empty()) && !calls_.empty()) return &calls_.back();
-    if (calls_.size() >= kMaxToolCalls) return PINCER_FAIL(protocol, "{} asks for more than {} tool calls at once", config_.provider, kMaxToolCalls);
-    calls_.push_back(Call{.index = index.value_or(-1 - std::int64_t(calls_.size())), .id = {}, .name = {}, .arguments = {}});
+    if (calls_.size() >= kMaxToolCalls)
+        return PINCER_FAIL(protocol, "{} asks for more than {} tool calls at once", config_.provider, kMaxToolCalls);
+    calls_.push_back(
+        Call{.index = index.value_or(-1 - std::int64_t(calls_.size())), .id = {}, .name = {}, .arguments = {}});
     return &calls_.back();
 }
 
@@ -185,7 +192,8 @@ Result<> Reader::take_call(const json::object& piece) {
 }
 
 Result<ModelReply> Reader::finish() {
-    if (finish_reason_.empty() && !done_) return PINCER_FAIL(protocol, "the answer of {} broke off before its end", config_.provider);
+    if (finish_reason_.empty() && !done_)
+        return PINCER_FAIL(protocol, "the answer of {} broke off before its end", config_.provider);
     ModelReply reply;
     reply.message.role = Role::assistant;
     reply.message.text = std::move(text_);

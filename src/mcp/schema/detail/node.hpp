@@ -40,11 +40,11 @@ struct ObjectRules {
         NodeIndex node;
         bool required = false;
     };
-    std::vector<Property> properties;             // in the order of the schema: errors come in that order
+    std::vector<Property> properties;  // in the order of the schema: errors come in that order
     std::unordered_map<std::string, std::size_t> by_name;
     std::vector<std::pair<Pattern, NodeIndex>> patterns;
     std::optional<NodeIndex> additional;
-    std::vector<std::string> required;            // those that no property names
+    std::vector<std::string> required;  // those that no property names
     std::optional<NodeIndex> names;
     std::optional<std::size_t> min_properties, max_properties;
     std::vector<std::pair<std::string, std::vector<std::string>>> dependent_required;

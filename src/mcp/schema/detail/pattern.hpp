@@ -23,7 +23,8 @@ public:
     const std::string& source() const { return source_; }
 
 private:
-    Pattern(std::string source, std::shared_ptr<const re2::RE2> regex) : source_(std::move(source)), regex_(std::move(regex)) {}
+    Pattern(std::string source, std::shared_ptr<const re2::RE2> regex)
+        : source_(std::move(source)), regex_(std::move(regex)) {}
     std::string source_;
     std::shared_ptr<const re2::RE2> regex_;  // immutable; shared by copies
 };
