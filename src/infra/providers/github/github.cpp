@@ -30,7 +30,13 @@ private:
 Task<Result<>> GitHub::observe(Query query, Reading& out) {
     std::string repository = repository_;
     if (repository.empty() && query.hints) {
-        (void)co_await query.hints->settled.wait(query.deadline.at_most(query.deadline.left() / 2));
+        const Result<> settled = co_await query.hints->settled.wait(query.deadline.at_most(query.deadline.left() / 2));
+        if (!settled && query.hints->repositories.empty()) {
+            // Not "none": nobody knows yet.
+            co_return PINCER_FAIL(timed_out,
+                                  "the cluster, which names the repository, had not answered yet "
+                                  "(--repo owner/name names it at once)");
+        }
         if (!query.hints->repositories.empty()) repository = query.hints->repositories.front();
         if (query.hints->repositories.size() > 1) {
             out.gaps.push_back(fmt::format("only {} of {} repositories was read (choose with --repo)", repository,
