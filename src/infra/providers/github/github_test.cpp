@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "infra/providers/github/client.hpp"
+#include "infra/providers/github/github.hpp"
 #include "infra/providers/github/model.hpp"
 
 namespace pincer::infra::github {
@@ -98,6 +99,31 @@ TEST(Pull, only_merged_ones_are_changes) {
         "a/b");
     ASSERT_TRUE(change);
     EXPECT_EQ(change->summary, "pull request #57 was merged");
+}
+
+// The cluster names the repository. Whether it named none or said nothing yet are two answers.
+TEST(GitHub, a_cluster_that_said_nothing_yet_is_not_one_without_repositories) {
+    io::Runtime runtime;
+    SystemClock clock;
+    crypto::SystemRandom random;
+    Settings settings;
+    settings.environment = [](std::string_view name) { return name == "GITHUB_TOKEN" ? "token" : ""; };
+    Services services{runtime, clock, random,
+                      [&](io::HttpClientOptions options) { return io::make_http_client(runtime, std::move(options)); }};
+    for (const bool answered : {false, true}) {
+        auto provider = type.make(settings, services);
+        ASSERT_TRUE(provider);
+        Hints hints(runtime);
+        if (answered) hints.settled.set();
+        Query query;
+        query.deadline = Deadline::after(Millis(20));
+        query.hints = &hints;
+        Reading reading;
+        const auto read = runtime.run_until_done((*provider)->observe(query, reading));
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().code(), answered ? ErrorCode::unavailable : ErrorCode::timed_out);
+        EXPECT_EQ(read.error().reason(), answered ? "NOT_CONNECTED" : "");
+    }
 }
 
 }  // namespace
